@@ -1,0 +1,77 @@
+"""One push to one customer, and its delivery at each device."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.people import Mode, Platform, Target
+from domain.values import Value
+
+
+class MessageState(StrEnum):
+    """`queued` and `sending` are on the way; every other state is final."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class DeliveryStatus(StrEnum):
+    """The outcome at one device. `sending` is the committed intent; the rest is final."""
+
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    UNREGISTERED = "unregistered"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Push(Value):
+    """What the phone shows and the data that rides along; all strings, as FCM wants them."""
+
+    title: str
+    body: str
+    data: dict[str, str] = {}
+
+
+class Message(Value):
+    id: str
+    brand_id: str
+    mode: Mode
+    customer_id: str
+    decision_id: str
+    offer_id: str
+    push: Push
+    expires_at: datetime
+    state: MessageState = MessageState.QUEUED
+
+
+class Envelope(Value):
+    """One POST to make: a push, the device it is for, and how long it stays worth showing."""
+
+    delivery_id: str
+    message_id: str
+    project: str
+    platform: Platform
+    target: Target
+    push: Push
+    ttl_s: int
+    expires_at: datetime
+    high_priority: bool = True
+
+
+class Outcome(Value):
+    """What one POST came to. `retire` says that the answer proves the target dead; the caller acts on it."""
+
+    status: DeliveryStatus
+    provider_id: str | None = None
+    error_code: str | None = None
+    detail: str | None = None
+    retire: bool = False
+    retry_after_s: float | None = None

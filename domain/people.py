@@ -1,0 +1,152 @@
+"""Brands' customers: who they are, what they allowed, what they like, and when they come."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.values import Value
+
+
+class Mode(StrEnum):
+    """`test` customers live beside `live` ones: they never reach FCM and never enter learning."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+class Purpose(StrEnum):
+    PUSH = "push"
+    LOCATION = "location"
+    BACKGROUND_LOCATION = "background_location"
+    HABITS = "habits"
+    PURCHASES = "purchases"
+
+
+class Platform(StrEnum):
+    ANDROID = "android"
+    IOS = "ios"
+    WEB = "web"
+
+
+class TargetKind(StrEnum):
+    """FCM addresses an app install by registration token or by Firebase installation id."""
+
+    TOKEN = "token"
+    FID = "fid"
+
+
+class Permission(StrEnum):
+    """The phone's own push permission; `unknown` counts as allowed."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class Target(Value):
+    kind: TargetKind
+    value: str
+
+
+class Device(Value):
+    """One app install with its FCM target."""
+
+    id: str
+    brand_id: str
+    mode: Mode
+    customer_id: str
+    platform: Platform
+    target: Target
+    locale: str | None = None
+    time_zone: str | None = None
+    app_version: str | None = None
+    push_permission: Permission = Permission.UNKNOWN
+
+
+class QuietHours(Value, rename={"from_": "from"}):
+    """Local wall-clock hours of silence, `from` ≤ t < `to`; past midnight where `to` ≤ `from`.
+
+    `days` are the days on which the span begins: `mo tu we th fr sa su`; none means every day.
+    """
+
+    from_: str
+    to: str
+    days: tuple[str, ...] = ()
+
+
+class Occasion(Value):
+    """A yearly date of the customer's own: `kind` (birthday, anniversary, …) and an ISO date."""
+
+    kind: str
+    date: str
+
+
+class Preferences(Value):
+    """What the customer set for themselves; wins over the brand's policy where it is stricter."""
+
+    quiet_hours: tuple[QuietHours, ...] = ()
+    max_per_week: int | None = None
+    paused_until: datetime | None = None
+    muted_kinds: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    interests: tuple[str, ...] = ()
+
+
+class Customer(Value):
+    """One person of a brand; `external_id` is None while the person is anonymous."""
+
+    id: str
+    brand_id: str
+    mode: Mode
+    external_id: str | None = None
+    first_name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    occasions: tuple[Occasion, ...] = ()
+    traits: tuple[str, ...] = ()
+    interests: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    attributes: dict[str, str | int | float | bool | None] = {}
+    revision: int = 1
+
+
+class Consent(Value):
+    """The state of one purpose: the ledger entry in force, and since when (device time of the grant)."""
+
+    purpose: Purpose
+    granted: bool
+    entry_id: str
+    since: datetime
+
+
+class Consents(Value):
+    """All purposes of one person. No entry means no."""
+
+    of: dict[Purpose, Consent] = {}
+
+    def granted(self, purpose: Purpose) -> Consent | None:
+        """The consent in force for `purpose`, or None."""
+        consent = self.of.get(purpose)
+        return consent if consent and consent.granted else None
+
+
+class Wheel(Value):
+    """Decayed counts of a person's visits by weekday (7) and by hour on weekdays and weekend days (2 × 24).
+
+    `as_of` is the time the weights are relative to; see reference habits §D (factorised wheel, forward decay).
+    """
+
+    days: tuple[float, ...] = (0.0,) * 7
+    hours: tuple[tuple[float, ...], tuple[float, ...]] = ((0.0,) * 24, (0.0,) * 24)
+    weight: float = 0.0
+    as_of: datetime | None = None
+
+
+class Profile(Value):
+    """What is known of one person's habits; built only with `habits` consent and deleted with it."""
+
+    wheel: Wheel = Wheel()
+    visits: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    rate: float = 0.0  # decayed visits within the 45-day memory
+    rate_as_of: datetime | None = None

@@ -1,0 +1,38 @@
+"""A brand's policy: kill switch, caps, quiet hours, holdout, exploration, and the price of an interruption."""
+
+from domain.people import QuietHours
+from domain.values import Value
+
+
+class Caps(Value):
+    """Sends per customer: within the local day, and within any rolling seven days. None means no cap."""
+
+    per_day: int | None = 2
+    per_week: int | None = 5
+
+
+class Policy(Value):
+    """What a brand allows its engine. `interruption_price` is in `currency`, per push."""
+
+    paused: bool = False
+    caps: Caps = Caps()
+    quiet_hours: tuple[QuietHours, ...] = ()
+    holdout_share: float = 0.1
+    exploration: float = 0.02
+    hold: bool = True
+    interruption_price: float = 0.05
+    currency: str = "EUR"
+    revision: int = 1
+
+
+class Brand(Value):
+    """A tenant. `fcm_credentials` is a path or `anonymous`; None means the process's own."""
+
+    id: str
+    slug: str
+    name: str
+    time_zone: str
+    signing_secret: str
+    policy: Policy = Policy()
+    fcm_project: str | None = None
+    fcm_credentials: str | None = None
