@@ -1,0 +1,50 @@
+"""The tables. Importing this package fills `metadata`, which migrations are checked against."""
+
+from storage.models.base import Base
+from storage.models.brands import BrandRow, KeyRow
+from storage.models.customers import ConsentEntryRow, ConsentRow, CustomerRow, DeviceRow
+from storage.models.decisions import DecisionRow, DeliveryRow, MessageRow, MomentRow
+from storage.models.events import BrandProfileRow, EventRow, ObservationRow, ProfileRow
+from storage.models.offers import ItemRow, OfferCounterRow, OfferRevisionRow, OfferRow
+from storage.models.operations import HeartbeatRow, IdempotencyRow, LeaseRow
+from storage.models.places import (
+    FenceChangeRow,
+    GeofenceRow,
+    PositionRow,
+    ReceivedRow,
+    StoreRow,
+    VisitRow,
+)
+
+metadata = Base.metadata
+
+__all__ = [
+    "BrandProfileRow",
+    "BrandRow",
+    "ConsentEntryRow",
+    "ConsentRow",
+    "CustomerRow",
+    "DecisionRow",
+    "DeliveryRow",
+    "DeviceRow",
+    "EventRow",
+    "FenceChangeRow",
+    "GeofenceRow",
+    "HeartbeatRow",
+    "IdempotencyRow",
+    "ItemRow",
+    "KeyRow",
+    "LeaseRow",
+    "MessageRow",
+    "MomentRow",
+    "ObservationRow",
+    "OfferCounterRow",
+    "OfferRevisionRow",
+    "OfferRow",
+    "PositionRow",
+    "ProfileRow",
+    "ReceivedRow",
+    "StoreRow",
+    "VisitRow",
+    "metadata",
+]

@@ -1,0 +1,227 @@
+"""The database: reads on a pool, writes through one path that answers only after the commit is flushed.
+
+On SQLite one writer thread commits many callers' work at once (group commit), because its busy handler is unfair
+between writers; on PostgreSQL every write is a transaction of its own. The work functions are the same.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from domain.errors import Busy
+
+Transaction = sa.Connection
+T = TypeVar("T")
+
+GROUP = 128  # callers whose work shares one commit at most, so that nobody waits for a long queue
+RETRIES = 3  # of a whole transaction, where PostgreSQL broke a deadlock or a serialisation
+
+
+class Database:
+    """One store. `write` runs its work in a transaction and returns after the commit; `read` sees a snapshot."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.url = sa.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = (
+            _sqlite_engine(self.url, pool_size)
+            if self.is_sqlite
+            else _postgres_engine(self.url, pool_size)
+        )
+        self._writer = _Writer(self.engine) if self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction for reading; nothing done in it is kept."""
+        with _translated(), self.engine.connect() as tx:
+            yield tx
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` in a transaction; returns its result once that is committed, or raises and keeps nothing.
+
+        `work` may be run again after a deadlock, so it must have no effects outside the transaction.
+        """
+        with _translated():
+            return self._writer.run(work) if self._writer else self._write_once_more(work, RETRIES)
+
+    def _write_once_more(self, work: Callable[[Transaction], T], left: int) -> T:
+        try:
+            with self.engine.begin() as tx:
+                return work(tx)
+        except OperationalError as error:
+            if left and getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
+                return self._write_once_more(work, left - 1)
+            raise
+
+    def shred(self) -> bool:
+        """Leaves no deleted content in SQLite's log; says whether that succeeded. A no-op on PostgreSQL."""
+        if not self._writer:
+            return True
+        return self._writer.checkpoint()
+
+    def close(self) -> None:
+        if self._writer:
+            self._writer.close()
+        self.engine.dispose()
+
+
+class _Writer:
+    """The one thread that writes to SQLite."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._queue: SimpleQueue[tuple[Callable[[Transaction], object], Future[object]] | None] = (
+            SimpleQueue()
+        )
+        self._thread = threading.Thread(target=self._loop, name="sqlite-writer", daemon=True)
+        self._started = threading.Lock()
+        self._closed = False
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("write() inside write(): pass the transaction on instead")
+        with self._started:
+            if self._closed:
+                raise Busy("The store is closing.", code="storage_unavailable")
+            if not self._thread.is_alive():
+                self._thread.start()
+        future: Future[T] = Future()
+        self._queue.put((work, future))  # type: ignore[arg-type]  # a Future of any type is answered by its own work
+        return future.result()
+
+    def checkpoint(self) -> bool:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")  # a checkpoint cannot run inside a transaction
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+            connection.exec_driver_sql("BEGIN")
+        return not busy
+
+    def close(self) -> None:
+        with self._started:
+            self._closed = True
+            alive = self._thread.is_alive()
+        if alive:
+            self._queue.put(None)
+            self._thread.join()
+
+    def _loop(self) -> None:
+        with self._engine.connect().execution_options(immediate=True) as connection:
+            while (first := self._queue.get()) is not None:
+                group = [first]
+                while len(group) < GROUP and not self._queue.empty():
+                    if (job := self._queue.get()) is None:
+                        self._queue.put(None)
+                        break
+                    group.append(job)
+                _commit_group(connection, group)
+
+
+def _commit_group(
+    connection: sa.Connection, group: list[tuple[Callable[[Transaction], object], Future[object]]]
+) -> None:
+    """Runs each work in a savepoint of its own and commits them together; answers nobody before that."""
+    answers: list[Callable[[], None]] = []
+    try:
+        with connection.begin():
+            answers.extend(_run_one(connection, work, future) for work, future in group)
+    except BaseException as error:  # noqa: BLE001 - whatever broke the commit, every caller must hear of it
+        for _, future in group:
+            future.set_exception(error)
+        return
+    for answer in answers:
+        answer()
+
+
+def _run_one(
+    connection: sa.Connection, work: Callable[[Transaction], object], future: "Future[object]"
+) -> Callable[[], None]:
+    connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        result = work(connection)
+    except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it after the others' commit
+        connection.exec_driver_sql("ROLLBACK TO work")
+        connection.exec_driver_sql("RELEASE work")
+        failure = error
+        return lambda: future.set_exception(failure)
+    connection.exec_driver_sql("RELEASE work")
+    return lambda: future.set_result(result)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turns "the database is out of reach" into our word for it; faults of ours pass unchanged."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise Busy(
+            "The store is out of reach; try again shortly.", code="storage_unavailable"
+        ) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Busy(
+                "The store went away; try again shortly.", code="storage_unavailable"
+            ) from error
+        raise
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _sqlite_engine(url: sa.URL, pool_size: int) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.pool.QueuePool,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"check_same_thread": False, "isolation_level": None},
+        json_serializer=_json,
+        json_deserializer=msgspec.json.decode,
+    )
+    sa.event.listen(engine, "connect", _set_pragmas)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: object, _record: object) -> None:
+    """FULL: an acknowledged row survives a power cut. secure_delete: an erased row leaves no bytes behind."""
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection, untyped in the event
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "cache_size=-16000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    """The driver would begin too late for a consistent read; the writer takes its lock at once."""
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
+    """A frozen process is cut off by the server after 10 s inside a transaction, so that others take its work over."""
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 10,
+            "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=10s -c statement_timeout=60s",
+        },
+        json_serializer=_json,
+        json_deserializer=msgspec.json.decode,
+    )

@@ -1,0 +1,98 @@
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.models.base import Base, Id, Json, UtcTime
+
+
+class StoreRow(Base):
+    __tablename__ = "stores"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "external_id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("brands.id"))
+    external_id: Mapped[str] = mapped_column(sa.String(200))
+    name: Mapped[str] = mapped_column(sa.String(200))
+    latitude: Mapped[float] = mapped_column(sa.Float(53))
+    longitude: Mapped[float] = mapped_column(sa.Float(53))
+    time_zone: Mapped[str] = mapped_column(sa.String(64))
+    address: Mapped[str | None] = mapped_column(sa.String(500))
+    opening_hours: Mapped[str | None] = mapped_column(sa.String(2000))
+    country: Mapped[str | None] = mapped_column(sa.String(2))
+    revision: Mapped[int] = mapped_column(sa.Integer)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class GeofenceRow(Base):
+    __tablename__ = "geofences"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "external_id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("brands.id"))
+    external_id: Mapped[str] = mapped_column(sa.String(200))
+    store_id: Mapped[str | None] = mapped_column(Id, sa.ForeignKey("stores.id"), index=True)
+    name: Mapped[str | None] = mapped_column(sa.String(200))
+    shape: Mapped[dict[str, Any]] = mapped_column(Json)
+    dwell_s: Mapped[int | None] = mapped_column(sa.Integer)
+    active: Mapped[bool] = mapped_column(sa.Boolean)
+    revision: Mapped[int] = mapped_column(sa.Integer)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class FenceChangeRow(Base):
+    """A counter per brand that grows with every change of its fences, so that indexes in memory know when to reload."""
+
+    __tablename__ = "fence_changes"
+
+    brand_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("brands.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(sa.Integer)
+
+
+class PositionRow(Base):
+    """The last fix of a device and its fence states; deleted with the location consent."""
+
+    __tablename__ = "device_positions"
+    __table_args__ = (sa.Index(None, "brand_id", "latitude"),)
+
+    device_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("devices.id"), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id)
+    customer_id: Mapped[str] = mapped_column(Id, index=True)
+    latitude: Mapped[float] = mapped_column(sa.Float(53))
+    longitude: Mapped[float] = mapped_column(sa.Float(53))
+    accuracy_m: Mapped[float] = mapped_column(sa.Float(53))
+    occurred_at: Mapped[datetime] = mapped_column(UtcTime)
+    state: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    # When a dwell falls due without a further fix; None where nothing waits.
+    dwell_due_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
+
+
+class VisitRow(Base):
+    """From enter to exit of one device at one fence."""
+
+    __tablename__ = "visits"
+    __table_args__ = (sa.Index(None, "customer_id", "entered_at"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id)
+    customer_id: Mapped[str] = mapped_column(Id)
+    device_id: Mapped[str] = mapped_column(Id, index=True)
+    geofence_id: Mapped[str] = mapped_column(Id)
+    store_id: Mapped[str | None] = mapped_column(Id)
+    confidence: Mapped[int] = mapped_column(sa.Integer)
+    entered_at: Mapped[datetime] = mapped_column(UtcTime)
+    dwelled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    exited_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    end_reason: Mapped[str | None] = mapped_column(sa.String(20))
+
+
+class ReceivedRow(Base):
+    """Event ids seen in the last 48 h, without anything else. `scope_id` is the device, or the brand for its backend."""
+
+    __tablename__ = "received_ids"
+    __table_args__ = (sa.Index(None, "received_at"),)
+
+    scope_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    event_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)

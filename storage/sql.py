@@ -1,0 +1,28 @@
+"""The few words of SQL in which SQLite and PostgreSQL differ."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.engine import Transaction
+
+
+def insert(tx: Transaction, table: type[Any]) -> Any:
+    """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` on both databases."""
+    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def locked(tx: Transaction, query: sa.Select[Any], *, skip: bool = False) -> sa.Select[Any]:
+    """The query with its rows locked; SQLite's single writer holds every row already."""
+    return query.with_for_update(skip_locked=skip) if tx.dialect.name == "postgresql" else query
+
+
+def lease_now(tx: Transaction) -> datetime:
+    """The time that leases are measured by: the database's own, never the product's clock, which may be scaled."""
+    if tx.dialect.name == "postgresql":
+        now: datetime = tx.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return now
+    return datetime.fromtimestamp(time.time(), tz=UTC)
