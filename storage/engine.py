@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from domain.errors import Busy
 
@@ -21,7 +21,8 @@ Transaction = sa.Connection
 T = TypeVar("T")
 
 GROUP = 128  # callers whose work shares one commit at most, so that nobody waits for a long queue
-RETRIES = 3  # of a whole transaction, where PostgreSQL broke a deadlock or a serialisation
+RETRIES = 3  # of a whole transaction, where PostgreSQL let another one win
+_RACES = ("40001", "40P01", "23505")  # serialisation, deadlock, and a row that another added first
 
 
 class Database:
@@ -55,8 +56,8 @@ class Database:
         try:
             with self.engine.begin() as tx:
                 return work(tx)
-        except OperationalError as error:
-            if left and getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
+        except (OperationalError, IntegrityError) as error:
+            if left and getattr(error.orig, "sqlstate", None) in _RACES:
                 return self._write_once_more(work, left - 1)
             raise
 

@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +15,10 @@ def insert(tx: Transaction, table: type[Any]) -> Any:
     return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def locked(tx: Transaction, query: sa.Select[Any], *, skip: bool = False) -> sa.Select[Any]:
+Query = TypeVar("Query", bound="sa.Select[*tuple[Any, ...]]")
+
+
+def locked(tx: Transaction, query: Query, *, skip: bool = False) -> Query:
     """The query with its rows locked; SQLite's single writer holds every row already."""
     return query.with_for_update(skip_locked=skip) if tx.dialect.name == "postgresql" else query
 

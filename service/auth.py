@@ -1,0 +1,74 @@
+"""Who is calling. Each view names the credential it wants; there is no default."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import g, request
+
+from domain.access import CredentialKind, Principal, Scope
+from domain.clock import Clock
+from domain.errors import Forbidden, Unauthenticated
+from storage import keys
+from storage.engine import Database
+
+View = Callable[..., Any]
+
+_WANTED = {
+    CredentialKind.PUBLISHABLE: "a publishable app key (wa_…_pk_…)",
+    CredentialKind.DEVICE: "a device credential (wa_…_dv_…)",
+    CredentialKind.SECRET: "a secret key (wa_…_sk_…)",
+}
+
+
+class Authenticator:
+    """Turns the Authorization header into a principal, passed to the view as `principal`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def publishable(self, view: View) -> View:
+        return self._wants(view, {CredentialKind.PUBLISHABLE: None})
+
+    def device(self, view: View) -> View:
+        return self._wants(view, {CredentialKind.DEVICE: None})
+
+    def secret(self, *scopes: Scope) -> Callable[[View], View]:
+        """A secret key with any one of `scopes`."""
+        return lambda view: self._wants(view, {CredentialKind.SECRET: scopes})
+
+    def device_or_secret(self, *scopes: Scope) -> Callable[[View], View]:
+        wanted = {CredentialKind.DEVICE: None, CredentialKind.SECRET: scopes}
+        return lambda view: self._wants(view, wanted)
+
+    def caller(self) -> Principal:
+        """The holder of the request's credential; Unauthenticated where there is none."""
+        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthenticated("Send a credential: `Authorization: Bearer wa_…`.")
+        with self._database.read() as tx:
+            principal = keys.principal(tx, credential.strip(), self._clock.now())
+        if principal is None:
+            raise Unauthenticated("This credential is unknown, expired or revoked.")
+        g.brand_id = principal.brand_id  # for the request's log line
+        return principal
+
+    def _wants(self, view: View, wanted: dict[CredentialKind, tuple[Scope, ...] | None]) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            principal = self.caller()
+            _permit(principal, wanted)
+            return view(*args, principal=principal, **kwargs)
+
+        return guarded
+
+
+def _permit(principal: Principal, wanted: dict[CredentialKind, tuple[Scope, ...] | None]) -> None:
+    if principal.kind not in wanted:
+        names = " or ".join(_WANTED[kind] for kind in wanted)
+        raise Forbidden(f"This call wants {names}.", code="wrong_credential")
+    scopes = wanted[principal.kind]
+    if scopes and not set(scopes) & set(principal.scopes):
+        names = " or ".join(f"`{scope}`" for scope in scopes)
+        raise Forbidden(f"This key lacks the scope {names}.", code="scope_missing")

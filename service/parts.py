@@ -1,0 +1,33 @@
+"""What the views need, built once per process by `service/wiring.py` and passed to every blueprint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.clock import Clock
+from domain.policy import Brand
+from domain.settings import Settings
+from storage.engine import Database
+
+
+class IdTokens(Protocol):
+    """Proves a Firebase ID token of a brand's own project; answers its subject, or None."""
+
+    def subject(self, token: str, project: str) -> str | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """`wake` tells the loop that a moment is due; it is harmless where no loop runs in this process."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    id_tokens: IdTokens
+    wake: Callable[[], None]
+    ready: Callable[[], dict[str, str]]  # what is not ready, by part; empty where all is well
+
+
+def project_of(brand: Brand, settings: Settings) -> str | None:
+    """The Firebase project a brand sends through: its own, else the process's."""
+    return brand.fcm_project or settings.fcm_project

@@ -1,0 +1,93 @@
+"""Brands and their policy."""
+
+import secrets
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from domain.errors import Conflict, NotFound, Stale
+from domain.ids import new_id
+from domain.policy import Brand, Policy
+from storage.engine import Transaction
+from storage.models import BrandRow
+from storage.sql import insert, locked
+
+
+def create(
+    tx: Transaction,
+    *,
+    slug: str,
+    name: str,
+    time_zone: str,
+    now: datetime,
+    fcm_project: str | None = None,
+    fcm_credentials: str | None = None,
+) -> Brand:
+    """Adds a brand with a fresh signing secret; Conflict where the slug is taken."""
+    row = {
+        "id": new_id(),
+        "slug": slug,
+        "name": name,
+        "time_zone": time_zone,
+        "signing_secret": secrets.token_urlsafe(32),
+        "ledger_key": secrets.token_urlsafe(32),
+        "fcm_project": fcm_project,
+        "fcm_credentials": fcm_credentials,
+        "policy": msgspec.to_builtins(Policy()),
+        "created_at": now,
+    }
+    added = tx.execute(
+        insert(tx, BrandRow).values(row).on_conflict_do_nothing(index_elements=["slug"])
+    )
+    if not added.rowcount:
+        raise Conflict(f"A brand named {slug!r} exists already; choose another slug.")
+    return by_id(tx, str(row["id"]))
+
+
+def by_id(tx: Transaction, brand_id: str) -> Brand:
+    return _one(tx, sa.select(BrandRow.__table__).where(BrandRow.id == brand_id))
+
+
+def by_slug(tx: Transaction, slug: str) -> Brand:
+    return _one(tx, sa.select(BrandRow.__table__).where(BrandRow.slug == slug))
+
+
+def everyone(tx: Transaction) -> list[Brand]:
+    rows = tx.execute(sa.select(BrandRow.__table__).order_by(BrandRow.slug))
+    return [_brand(row) for row in rows]
+
+
+def update(tx: Transaction, brand_id: str, **columns: str | None) -> Brand:
+    """Changes name, time_zone, fcm_project or fcm_credentials."""
+    tx.execute(sa.update(BrandRow).where(BrandRow.id == brand_id).values(**columns))
+    return by_id(tx, brand_id)
+
+
+def rotate_secret(tx: Transaction, brand_id: str) -> Brand:
+    """Replaces the signing secret; tokens signed with the old one stop working at once."""
+    return update(tx, brand_id, signing_secret=secrets.token_urlsafe(32))
+
+
+def save_policy(tx: Transaction, brand_id: str, policy: Policy, *, expected: int | None) -> Policy:
+    """Stores `policy` as the next revision; Stale where `expected` is not the newest."""
+    row = tx.execute(locked(tx, sa.select(BrandRow.policy).where(BrandRow.id == brand_id))).one()
+    newest = msgspec.convert(row.policy, Policy)
+    if expected is not None and expected != newest.revision:
+        raise Stale("The policy was changed meanwhile; read it again and repeat your change.")
+    saved = msgspec.structs.replace(policy, revision=newest.revision + 1)
+    tx.execute(
+        sa.update(BrandRow).where(BrandRow.id == brand_id).values(policy=msgspec.to_builtins(saved))
+    )
+    return saved
+
+
+def _one(tx: Transaction, query: sa.Select[tuple[object, ...]]) -> Brand:
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such brand; `whenabouts brands list` shows those there are.")
+    return _brand(row)
+
+
+def _brand(row: sa.Row[tuple[object, ...]]) -> Brand:
+    return msgspec.convert(row._mapping, Brand, from_attributes=True)
