@@ -1,0 +1,1 @@
+"""The demo: a fictional brand and its residents on real ground."""
