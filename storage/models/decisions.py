@@ -8,6 +8,7 @@ from storage.models.base import Base, Id, Json, UtcTime
 
 _SEND = sa.text("outcome = 'send'")
 _OPEN = sa.text("decided_at IS NULL")
+_OPEN_HABIT = sa.text("cause = 'habit' AND decided_at IS NULL")
 _UNFINISHED = sa.text("state IN ('queued', 'sending')")
 
 
@@ -18,6 +19,13 @@ class MomentRow(Base):
     __table_args__ = (
         sa.UniqueConstraint("customer_id", "cause", "key"),
         sa.Index("ix_moments_open", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        sa.Index(
+            "uq_moments_open_habit",
+            "customer_id",
+            unique=True,
+            sqlite_where=_OPEN_HABIT,
+            postgresql_where=_OPEN_HABIT,
+        ),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -88,6 +88,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("decided_at IS NULL"),
             postgresql_where=sa.text("decided_at IS NULL"),
         )
+        batch_op.create_index(
+            "uq_moments_open_habit",
+            ["customer_id"],
+            unique=True,
+            sqlite_where=sa.text("cause = 'habit' AND decided_at IS NULL"),
+            postgresql_where=sa.text("cause = 'habit' AND decided_at IS NULL"),
+        )
 
     op.create_table(
         "received_ids",
@@ -622,6 +629,11 @@ def downgrade() -> None:
 
     op.drop_table("received_ids")
     with op.batch_alter_table("moments") as batch_op:
+        batch_op.drop_index(
+            "uq_moments_open_habit",
+            sqlite_where=sa.text("cause = 'habit' AND decided_at IS NULL"),
+            postgresql_where=sa.text("cause = 'habit' AND decided_at IS NULL"),
+        )
         batch_op.drop_index(
             "ix_moments_open",
             sqlite_where=sa.text("decided_at IS NULL"),
