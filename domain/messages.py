@@ -6,7 +6,6 @@ from enum import StrEnum
 from domain.people import Mode, Platform, Target
 from domain.values import Value
 
-
 # A sender starts a POST only within this time of committing its intent, else it checks again; a withdrawal answers
 # only when every intent older than itself has started or lapsed. Together: no POST starts after the answer.
 POST_STARTS_WITHIN_S = 1.0

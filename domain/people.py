@@ -150,3 +150,4 @@ class Profile(Value):
     last_at: datetime | None = None
     rate: float = 0.0  # decayed visits within the 45-day memory
     rate_as_of: datetime | None = None
+    evidence: float = 0.0  # nats by which the own wheel foretold the visits better than the brand's

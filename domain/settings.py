@@ -1,25 +1,27 @@
 """The settings of a process: frozen, read once by `service/environment.py`; a wrong one stops the start."""
 
+from typing import Literal
+
 from domain.values import Value
 
 
 class Settings(Value):
-    """`WHENABOUTS_<NAME>` or `WHENABOUTS_<NAME>_FILE` each; the documentation of every name is `docs/settings.md`."""
+    """`WHENABOUTS_<NAME>` or `WHENABOUTS_<NAME>_FILE` each; `docs/settings.md` explains every one."""
 
-    database_url: str = "sqlite:///data/whenabouts.sqlite3"
-    data_dir: str = "data"
+    data_dir: str = "~/.local/share/whenabouts"
+    database_url: str = ""  # empty: `whenabouts.sqlite3` inside `data_dir`
     bind: str = "127.0.0.1:8080"
     public_url: str | None = None
     threads: int = 16
-    log_level: str = "info"
-    fcm_transport: str = "admin"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    fcm_transport: Literal["admin", "console", "memory"] = "admin"
     fcm_endpoint: str = "https://fcm.googleapis.com"
     fcm_project: str | None = None
     fcm_credentials: str | None = None
     fcm_ca_file: str | None = None
     fcm_timeout_s: float = 15.0
     fcm_concurrency: int = 32
-    weather_provider: str = "none"
+    weather_provider: Literal["open-meteo", "met-norway", "recorded", "none"] = "none"
     weather_url: str | None = None
     weather_api_key: str | None = None
     weather_contact: str | None = None

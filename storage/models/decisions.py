@@ -9,6 +9,7 @@ from storage.models.base import Base, Id, Json, UtcTime
 _SEND = sa.text("outcome = 'send'")
 _OPEN = sa.text("decided_at IS NULL")
 _OPEN_HABIT = sa.text("cause = 'habit' AND decided_at IS NULL")
+_SENDING = sa.text("status = 'sending'")
 _UNFINISHED = sa.text("state IN ('queued', 'sending')")
 
 
@@ -112,16 +113,18 @@ class MessageRow(Base):
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    # The lease of the sender that holds it; measured by the database's clock.
-    owner: Mapped[str | None] = mapped_column(Id)
-    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class DeliveryRow(Base):
     """One attempt at one device. `sending` is the committed intent."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (sa.UniqueConstraint("message_id", "device_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("message_id", "device_id"),
+        sa.Index(
+            "ix_deliveries_sending", "lease_until", sqlite_where=_SENDING, postgresql_where=_SENDING
+        ),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     brand_id: Mapped[str] = mapped_column(Id)
@@ -134,3 +137,6 @@ class DeliveryRow(Base):
     detail: Mapped[str | None] = mapped_column(sa.String(300))
     attempted_at: Mapped[datetime] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    # The sender that holds it and until when, by the database's clock; a late owner's outcome is refused.
+    owner: Mapped[str] = mapped_column(Id)
+    lease_until: Mapped[datetime] = mapped_column(UtcTime)

@@ -338,8 +338,6 @@ def upgrade() -> None:
         sa.Column("due_at", UtcTime(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=False),
         sa.Column("finished_at", UtcTime(), nullable=True),
-        sa.Column("owner", Id, nullable=True),
-        sa.Column("lease_until", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_messages_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("decision_id", name=op.f("uq_messages_decision_id")),
@@ -412,6 +410,8 @@ def upgrade() -> None:
         sa.Column("detail", sa.String(length=300), nullable=True),
         sa.Column("attempted_at", UtcTime(), nullable=False),
         sa.Column("finished_at", UtcTime(), nullable=True),
+        sa.Column("owner", Id, nullable=False),
+        sa.Column("lease_until", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["message_id"], ["messages.id"], name=op.f("fk_deliveries_message_id")
         ),
@@ -422,6 +422,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries") as batch_op:
         batch_op.create_index(batch_op.f("ix_deliveries_device_id"), ["device_id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_sending",
+            ["lease_until"],
+            unique=False,
+            sqlite_where=sa.text("status = 'sending'"),
+            postgresql_where=sa.text("status = 'sending'"),
+        )
 
     op.create_table(
         "devices",
@@ -574,6 +581,11 @@ def downgrade() -> None:
 
     op.drop_table("devices")
     with op.batch_alter_table("deliveries") as batch_op:
+        batch_op.drop_index(
+            "ix_deliveries_sending",
+            sqlite_where=sa.text("status = 'sending'"),
+            postgresql_where=sa.text("status = 'sending'"),
+        )
         batch_op.drop_index(batch_op.f("ix_deliveries_device_id"))
 
     op.drop_table("deliveries")

@@ -1,0 +1,25 @@
+"""Every stable error code of the API. A test fails where a refusal uses one that is missing here."""
+
+CODES = {
+    "malformed": "The body is not the JSON (or the multipart, CSV …) that the content type promises.",
+    "invalid": "A field is missing or wrong; `errors` names each place with a JSON pointer.",
+    "body_too_large": "Bodies may have 64 KiB, imports 10 MiB.",
+    "wrong_content_type": "Send `Content-Type: application/json`, or what the call documents.",
+    "unauthenticated": "No credential, or one that is unknown, expired or revoked.",
+    "wrong_credential": "The call wants another kind of credential; `detail` says which.",
+    "scope_missing": "The secret key lacks the scope that `detail` names.",
+    "forbidden": "The credential may not do this.",
+    "customer_token_invalid": "The customer_token is not a valid proof: wrong signature, audience, algorithm, or expired.",
+    "consent_missing": "The person has not consented to this purpose; nothing was stored.",
+    "not_found": "There is no such object in this brand.",
+    "method_not_allowed": "The path exists, but not with this method.",
+    "conflict": "The object is in a state that does not allow this.",
+    "idempotency_in_flight": "The first request with this Idempotency-Key is still running; repeat shortly.",
+    "idempotency_mismatch": "This Idempotency-Key was used with another body.",
+    "stale_revision": "`If-Match` names an older revision; read again and repeat the change.",
+    "too_many_requests": "Slow down; `Retry-After` says when to come again.",
+    "busy": "The service is busy; `Retry-After` says when to come again.",
+    "storage_unavailable": "The database is out of reach for the moment; nothing was stored.",
+    "error": "The request was refused; `detail` says why.",
+    "internal": "Something broke on our side; quote the request_id.",
+}

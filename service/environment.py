@@ -1,0 +1,68 @@
+"""Settings from `WHENABOUTS_*` variables, or from the files that `WHENABOUTS_*_FILE` name."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from domain.settings import Settings
+
+PREFIX = "WHENABOUTS_"
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+
+
+class WrongSettings(Exception):
+    """Each line names one variable, what is wrong with it and what to write instead."""
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings; WrongSettings with every mistake at once, so that a start is mended in one go."""
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        try:
+            name, text = _text(variable, environ)
+            values[name] = _value(name, text)
+        except (ValueError, OSError) as error:
+            problems.append(f"{variable}: {error}")
+    if problems:
+        raise WrongSettings("\n".join(problems))
+    return _completed(Settings(**values))  # type: ignore[arg-type]  # each was converted to its field's type
+
+
+def _text(variable: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    name = variable.removeprefix(PREFIX).lower()
+    if name in _FIELDS:
+        return name, environ[variable]
+    if name.removesuffix("_file") in _FIELDS and name.endswith("_file"):
+        return name.removesuffix("_file"), Path(environ[variable]).read_text().strip()
+    near = difflib.get_close_matches(name, _FIELDS, n=1)
+    hint = f"did you mean {PREFIX}{near[0].upper()}?" if near else "see docs/settings.md."
+    raise ValueError(f"there is no such setting; {hint}")
+
+
+def _value(name: str, text: str) -> object:
+    try:
+        value: object = msgspec.convert(text, _FIELDS[name].type, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{str(error)[0].lower()}{str(error)[1:]}; you gave {text!r}.") from None
+    if name == "bind":
+        address(text)
+    if isinstance(value, int | float) and value <= 0:
+        raise ValueError(f"must be above 0; you gave {text!r}.")
+    return value
+
+
+def address(bind: str) -> tuple[str, int]:
+    """Host and port of `host:port`; `[::1]:8080` for IPv6. Port 0 takes a free one."""
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"must be host:port, such as 127.0.0.1:8080; you gave {bind!r}.")
+    return host.strip("[]"), int(port)
+
+
+def _completed(settings: Settings) -> Settings:
+    folder = Path(settings.data_dir).expanduser()
+    url = settings.database_url or f"sqlite:///{folder.absolute()}/whenabouts.sqlite3"
+    return msgspec.structs.replace(settings, data_dir=str(folder), database_url=url)

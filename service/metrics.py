@@ -1,0 +1,89 @@
+"""What `/metrics` shows. No customer, store or token ever becomes a label."""
+
+import time
+from collections.abc import Callable
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from domain.messages import Outcome
+
+
+class Metrics:
+    """The process's counters, on a registry of its own so that two applications never share one."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "whenabouts_http_request_seconds",
+            "Time to answer, by route and status",
+            ["method", "route", "status"],
+            registry=self.registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+        )
+        self.decisions = Counter(
+            "whenabouts_decisions_total",
+            "Decisions by outcome and first reason",
+            ["outcome", "reason"],
+            registry=self.registry,
+        )
+        self.deliveries = Counter(
+            "whenabouts_deliveries_total",
+            "Attempts at devices by what they came to",
+            ["status"],
+            registry=self.registry,
+        )
+        self.posts = Histogram(
+            "whenabouts_post_seconds",
+            "Time of one POST to the push service",
+            registry=self.registry,
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 15),
+        )
+        self.ticks = Histogram(
+            "whenabouts_tick_seconds",
+            "Time of one round of a job",
+            ["job"],
+            registry=self.registry,
+            buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2, 10),
+        )
+        self.last_tick = Gauge(
+            "whenabouts_last_tick_timestamp_seconds",
+            "When each job last finished a round",
+            ["job"],
+            registry=self.registry,
+        )
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """A value that is looked up whenever `/metrics` is read."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def delivered(self, outcome: Outcome, seconds: float) -> None:
+        self.deliveries.labels(outcome.status.value).inc()
+        self.posts.observe(seconds)
+
+    def decided(self, outcome: str, reason: str) -> None:
+        self.decisions.labels(outcome, reason).inc()
+
+    def ticked(self, job: str, seconds: float) -> None:
+        self.ticks.labels(job).observe(seconds)
+        self.last_tick.labels(job).set_to_current_time()
+
+    def install(self, app: Flask) -> None:
+        """Times every request and serves `/metrics`."""
+        app.before_request(_start)
+        app.after_request(self._finish)
+        app.add_url_rule("/metrics", "metrics", self._page)
+
+    def _finish(self, response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "none"
+        seconds = time.perf_counter() - g.get("started", time.perf_counter())
+        self.requests.labels(request.method, route, str(response.status_code)).observe(seconds)
+        return response
+
+    def _page(self) -> Response:
+        return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
