@@ -6,6 +6,7 @@ from domain.decisions import Cause, Moment
 from domain.ids import new_id
 from domain.people import Mode
 from domain.places import TransitionType
+from scheduler.context.profile import Window
 
 LIFE = {
     Cause.ENTER: timedelta(minutes=10),
@@ -54,4 +55,18 @@ def of_transition(
         store_id=store_id,
         geofence_id=geofence_id,
         visit_id=visit_id,
+    )
+
+
+def of_habit(*, brand_id: str, mode: Mode, customer_id: str, window: Window) -> Moment:
+    """The moment shortly before a person's likely visit; one per person and local date."""
+    return Moment(
+        id=new_id(),
+        brand_id=brand_id,
+        mode=mode,
+        customer_id=customer_id,
+        cause=Cause.HABIT,
+        key=window.key,
+        due_at=window.due_at,
+        expires_at=min(window.due_at + LIFE[Cause.HABIT], window.ends_at),
     )

@@ -1,6 +1,6 @@
 """Moments: opened by whatever makes one, claimed by the engine, closed by their decision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -48,24 +48,33 @@ def close(tx: Transaction, moment_ids: Sequence[str], *, now: datetime) -> None:
         tx.execute(_CLOSE, [{"moment": each, "decided_at": now} for each in moment_ids])
 
 
-def set_habit(tx: Transaction, *, customer_id: str, moment: Moment | None) -> None:
-    """Replaces the person's one open habit moment, or only removes it."""
+def set_habits(tx: Transaction, wanted: Mapping[str, Moment | None]) -> None:
+    """Replaces each person's one open habit moment, or only removes it; by customer id."""
+    if not wanted:
+        return
     tx.execute(
         sa.delete(MomentRow).where(
-            MomentRow.customer_id == customer_id,
+            MomentRow.customer_id.in_(list(wanted)),
             MomentRow.cause == Cause.HABIT,
             MomentRow.decided_at.is_(None),
         )
     )
-    if moment:
-        open_moment(tx, moment)
+    if rows := [msgspec.structs.asdict(moment) for moment in wanted.values() if moment]:
+        tx.execute(insert(tx, MomentRow).on_conflict_do_nothing(), rows)
 
 
-def decided_keys(tx: Transaction, *, customer_id: str, cause: Cause, since: datetime) -> set[str]:
-    """The keys of this cause that were decided for this person since then; they cannot be opened again."""
-    query = sa.select(MomentRow.key).where(
-        MomentRow.customer_id == customer_id,
-        MomentRow.cause == cause,
-        MomentRow.decided_at >= since,
+def decided_habits(
+    tx: Transaction, customer_ids: Sequence[str], *, since: datetime
+) -> dict[str, set[str]]:
+    """The keys of habit moments decided since then, by customer; they cannot be opened again."""
+    rows = tx.execute(
+        sa.select(MomentRow.customer_id, MomentRow.key).where(
+            MomentRow.customer_id.in_(customer_ids),
+            MomentRow.cause == Cause.HABIT,
+            MomentRow.decided_at >= since,
+        )
     )
-    return set(tx.execute(query).scalars())
+    taken: dict[str, set[str]] = {}
+    for row in rows:
+        taken.setdefault(row.customer_id, set()).add(row.key)
+    return taken

@@ -1,0 +1,87 @@
+"""What one more visit changes in what is known of a person, and when they are likely to come next. Pure."""
+
+import math
+from collections.abc import Container, Sequence
+from datetime import datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from domain.people import Profile, QuietHours, Wheel
+from scheduler.context import rhythm
+from scheduler.context.clock import quiet_until, to_utc
+
+LEAD = timedelta(minutes=45)
+SAME_VISIT = timedelta(hours=1)
+_AHEAD_DAYS = 14
+_WORTH = (
+    0.5  # a weekday counts as a habit where its window is at least half as likely as the best one's
+)
+
+
+class Window(NamedTuple):
+    """The next likely visit: `due_at` is the time to decide about speaking, `key` the local date."""
+
+    key: str
+    due_at: datetime
+    ends_at: datetime
+
+
+def with_visit(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) -> Profile:
+    """The profile after one more visit; signs of the same visit within an hour change nothing."""
+    if profile.last_at and abs(at - profile.last_at) < SAME_VISIT:
+        return profile
+    local = at.astimezone(zone)
+    everyone = rhythm.brand_shape(brand)
+    own = rhythm.person_shape(profile.wheel, everyone, at=at)
+    as_of = max(at, profile.rate_as_of or at)
+    return msgspec.structs.replace(
+        profile,
+        wheel=rhythm.turned(profile.wheel, local=local),
+        visits=profile.visits + 1,
+        first_at=min(at, profile.first_at or at),
+        last_at=max(at, profile.last_at or at),
+        rate=_faded(profile.rate, profile.rate_as_of, as_of) + _faded(1.0, at, as_of),
+        rate_as_of=as_of,
+        evidence=profile.evidence + rhythm.surprise(own, everyone, local=local),
+    )
+
+
+def next_window(
+    profile: Profile,
+    brand: Wheel,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    quiet: Sequence[QuietHours],
+    taken: Container[str],
+) -> Window | None:
+    """The next time shortly before this person is likely to come, outside their hours of silence.
+
+    `taken` are local dates that had their habit moment. None where nothing is known or no hour is left.
+    """
+    if not profile.visits:
+        return None
+    shape = rhythm.person_shape(profile.wheel, rhythm.brand_shape(brand), at=now)
+    starts = [rhythm.best_start(shape, weekday) for weekday in range(7)]
+    worth = _WORTH * max(share for _, share in starts)
+    today = now.astimezone(zone).date()
+    came = profile.last_at.astimezone(zone).date() if profile.last_at else None
+    for ahead in range(_AHEAD_DAYS):
+        day = today + timedelta(days=ahead)
+        hour, share = starts[day.weekday()]
+        if share < worth or day == came or day.isoformat() in taken:
+            continue
+        begins = to_utc(day, time(hour), zone)
+        ends_at = begins + timedelta(hours=rhythm.WINDOW_H)
+        due_at = quiet_until(begins - LEAD, zone, quiet) or begins - LEAD
+        if now < due_at < ends_at:
+            return Window(day.isoformat(), due_at, ends_at)
+    return None
+
+
+def _faded(rate: float, since: datetime | None, at: datetime) -> float:
+    if since is None:
+        return 0.0
+    return rate * math.exp(-(at - since).total_seconds() / 86_400 / rhythm.RATE_DAYS)

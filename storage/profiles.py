@@ -1,0 +1,132 @@
+"""What is known of people's habits, as msgpack: a profile per person and a wheel per brand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from domain.people import Mode, Preferences, Profile, Wheel
+from domain.policy import Policy
+from domain.values import Value
+from storage.engine import Transaction
+from storage.models import BrandProfileRow, BrandRow, CustomerRow, DeviceRow, ProfileRow
+from storage.sql import insert
+
+_profile = msgspec.msgpack.Decoder(Profile)
+_wheel = msgspec.msgpack.Decoder(Wheel)
+_pack = msgspec.msgpack.Encoder()
+
+
+class Person(Value):
+    """Whom a habit belongs to: the zones to read their clock by, best first, and whose silence counts."""
+
+    customer_id: str
+    brand_id: str
+    mode: Mode
+    zones: tuple[str | None, ...]
+    preferences: Preferences
+    policy: Policy
+
+
+_NEWEST_ZONE = (
+    sa.select(DeviceRow.time_zone)
+    .where(DeviceRow.customer_id == CustomerRow.id, DeviceRow.retired_at.is_(None))
+    .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_PERSON = (
+    sa.select(
+        CustomerRow.id,
+        CustomerRow.brand_id,
+        CustomerRow.mode,
+        CustomerRow.time_zone,
+        CustomerRow.preferences,
+        _NEWEST_ZONE.label("device_zone"),
+        BrandRow.time_zone.label("brand_zone"),
+        BrandRow.policy,
+    )
+    .join(BrandRow, BrandRow.id == CustomerRow.brand_id)
+    .where(CustomerRow.id == sa.bindparam("customer"))
+)
+
+
+def lock_person(tx: Transaction, customer_id: str) -> Person | None:
+    """The person, locked until the commit, so that a withdrawal of `habits` comes either before or after; None if erased."""
+    query = _PERSON
+    if tx.dialect.name == "postgresql":
+        query = query.with_for_update(of=CustomerRow, key_share=True)
+    row = tx.execute(query, {"customer": customer_id}).one_or_none()
+    if row is None:
+        return None
+    return Person(
+        customer_id=row.id,
+        brand_id=row.brand_id,
+        mode=Mode(row.mode),
+        zones=(row.time_zone, row.device_zone, row.brand_zone),
+        preferences=msgspec.convert(row.preferences or {}, Preferences),
+        policy=msgspec.convert(row.policy, Policy),
+    )
+
+
+def get(tx: Transaction, customer_id: str) -> Profile:
+    """The person's profile; an empty one where nothing is known."""
+    return of_many(tx, [customer_id]).get(customer_id, Profile())
+
+
+def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Profile]:
+    """The profiles there are, by customer."""
+    rows = tx.execute(
+        sa.select(ProfileRow.customer_id, ProfileRow.body).where(
+            ProfileRow.customer_id.in_(customer_ids)
+        )
+    )
+    return {row.customer_id: _profile.decode(row.body) for row in rows}
+
+
+def save(
+    tx: Transaction, profile: Profile, *, customer_id: str, brand_id: str, now: datetime
+) -> None:
+    """Stores what is known now of this person."""
+    body = {"body": _pack.encode(profile), "updated_at": now}
+    tx.execute(
+        insert(tx, ProfileRow)
+        .values(customer_id=customer_id, brand_id=brand_id, **body)
+        .on_conflict_do_update(index_elements=["customer_id"], set_=body)
+    )
+
+
+def brand_wheels(tx: Transaction, brand_ids: Sequence[str]) -> dict[str, Wheel]:
+    """What everybody of each brand does together; a brand without visits is absent."""
+    rows = tx.execute(
+        sa.select(BrandProfileRow.brand_id, BrandProfileRow.body).where(
+            BrandProfileRow.brand_id.in_(brand_ids)
+        )
+    )
+    return {row.brand_id: _wheel.decode(row.body) for row in rows}
+
+
+def lock_brand_wheel(tx: Transaction, brand_id: str, *, now: datetime) -> Wheel | None:
+    """The brand's wheel to be turned, or None where another transaction is turning it.
+
+    Nobody waits for this one row per brand: a visit that is left out does not change what everybody does.
+    """
+    tx.execute(
+        insert(tx, BrandProfileRow)
+        .values(brand_id=brand_id, body=_pack.encode(Wheel()), updated_at=now)
+        .on_conflict_do_nothing()
+    )
+    query = sa.select(BrandProfileRow.body).where(BrandProfileRow.brand_id == brand_id)
+    if tx.dialect.name == "postgresql":
+        query = query.with_for_update(skip_locked=True, key_share=True)
+    body = tx.execute(query).scalar_one_or_none()
+    return None if body is None else _wheel.decode(body)
+
+
+def save_brand_wheel(tx: Transaction, wheel: Wheel, *, brand_id: str, now: datetime) -> None:
+    tx.execute(
+        sa.update(BrandProfileRow)
+        .where(BrandProfileRow.brand_id == brand_id)
+        .values(body=_pack.encode(wheel), updated_at=now)
+    )
