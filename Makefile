@@ -56,6 +56,7 @@ lock: ## renew the locks from pyproject.toml (needs uv; ARGS="--upgrade" for new
 	@command -v uv >/dev/null || { echo "make lock needs uv: 'pipx install uv'." >&2; exit 1; }
 	$(COMPILE) --extra dev --output-file requirements/dev.lock pyproject.toml
 	$(COMPILE) --output-file requirements/run.lock pyproject.toml
+	@echo hatchling | $(COMPILE) --output-file requirements/build.lock -
 
 clean: ## remove .venv/ and the caches; data/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache dist
