@@ -1,0 +1,317 @@
+"""The outbox and its dispatcher over real databases, with a notifier that answers what a test tells it."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from domain.clock import ManualClock
+from domain.decisions import Reason
+from domain.ids import new_id
+from domain.messages import DeliveryStatus, Envelope, Message, Outcome, Push
+from domain.people import Mode
+from domain.policy import Brand
+from notifiers.base import Notifier
+from scheduler.dispatch import Dispatcher
+from storage import brands, messages
+from storage.engine import Database, Transaction
+from storage.messages import Queued
+from storage.models import (
+    CustomerRow,
+    DecisionRow,
+    DeliveryRow,
+    DeviceRow,
+    MessageRow,
+)
+
+ACCEPTED = Outcome(status=DeliveryStatus.ACCEPTED, provider_id="projects/p/messages/1")
+GONE = Outcome(status=DeliveryStatus.UNREGISTERED, error_code="UNREGISTERED", retire=True)
+LOST = Outcome(status=DeliveryStatus.UNKNOWN, error_code="timeout")
+
+
+class Scripted:
+    """Answers by the target's value; counts every POST."""
+
+    def __init__(self, answers: dict[str, Outcome] | None = None) -> None:
+        self._answers = answers or {}
+        self.posted: list[Envelope] = []
+
+    def send(self, envelope: Envelope) -> Outcome:
+        self.posted.append(envelope)
+        return self._answers.get(envelope.target.value, ACCEPTED)
+
+    def close(self) -> None:
+        pass
+
+
+class Outbox:
+    """A brand whose outbox is filled by hand."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.brand = database.write(
+            lambda tx: brands.create(tx, slug="soup", name="Soup", time_zone="UTC", now=clock.now())
+        )
+        self.notifier = Scripted()
+
+    def customer(self, *targets: str) -> str:
+        return self.database.write(lambda tx: self._customer(tx, targets))
+
+    def _customer(self, tx: Transaction, targets: Sequence[str]) -> str:
+        now = self.clock.now()
+        brand = {"brand_id": self.brand.id, "mode": "live", "created_at": now}
+        customer = {"id": new_id(), "details": {}, "revision": 1, **brand}
+        tx.execute(sa.insert(CustomerRow).values(customer))
+        for target in targets:
+            device = {
+                "id": new_id(),
+                "customer_id": customer["id"],
+                "platform": "android",
+                "target_kind": "token",
+                "target_value": target,
+                "push_permission": "granted",
+                "last_seen_at": now,
+                **brand,
+            }
+            tx.execute(sa.insert(DeviceRow).values(device))
+        return str(customer["id"])
+
+    def put(self, customer_id: str, *, life_s: int = 3600) -> str:
+        now = self.clock.now()
+        message = Message(
+            id=new_id(),
+            brand_id=self.brand.id,
+            mode=Mode.LIVE,
+            customer_id=customer_id,
+            decision_id=new_id(),
+            offer_id=new_id(),
+            push=Push(title="Soup", body="Hot"),
+            expires_at=now + timedelta(seconds=life_s),
+        )
+        decision = {
+            "id": message.decision_id,
+            "brand_id": self.brand.id,
+            "mode": "live",
+            "customer_id": customer_id,
+            "moment_id": new_id(),
+            "cause": "enter",
+            "decided_at": now,
+            "outcome": "send",
+            "offer_id": message.offer_id,
+            "reasons": [],
+            "terms": [],
+            "propensity": 1.0,
+            "seed": 0,
+        }
+        self.database.write(lambda tx: tx.execute(sa.insert(DecisionRow).values(decision)) and None)
+        self.database.write(lambda tx: messages.add_message(tx, message, now=now))
+        return message.id
+
+    def dispatcher(
+        self,
+        *,
+        notifier: Notifier | None = None,
+        refuse: dict[str, Reason] | None = None,
+        route: bool = True,
+        **more: object,
+    ) -> Dispatcher:
+        def check(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Reason]:
+            return {q.message.id: reason for q in queued for reason in (refuse or {}).values()}
+
+        def way_out(brand: Brand, mode: Mode) -> tuple[str, Notifier] | None:
+            return ("p", notifier or self.notifier) if route else None
+
+        return Dispatcher(
+            database=self.database,
+            clock=self.clock,
+            check=check,
+            route=way_out,
+            **more,  # type: ignore[arg-type]  # concurrency, lease_s or monotonic, as each test names it
+        )
+
+    def state(self, message_id: str) -> str:
+        with self.database.read() as tx:
+            query = sa.select(MessageRow.state).where(MessageRow.id == message_id)
+            return tx.execute(query).scalar_one()
+
+    def deliveries(self, message_id: str) -> list[str]:
+        with self.database.read() as tx:
+            query = sa.select(DeliveryRow.status).where(DeliveryRow.message_id == message_id)
+            return sorted(tx.execute(query).scalars())
+
+
+@pytest.fixture
+def outbox(database: Database, clock: ManualClock) -> Outbox:
+    return Outbox(database, clock)
+
+
+def until(true: Callable[[], bool], within_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return true()
+
+
+def drain(dispatcher: Dispatcher) -> None:
+    while dispatcher.tick():
+        pass
+    assert dispatcher.close(within_s=5)
+
+
+def test_a_message_goes_to_every_live_device_once(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("phone", "tablet"))
+    drain(outbox.dispatcher())
+    assert outbox.state(message) == "sent"
+    assert sorted(envelope.target.value for envelope in outbox.notifier.posted) == [
+        "phone",
+        "tablet",
+    ]
+
+
+def test_the_time_to_live_is_what_is_left_of_the_offer(outbox: Outbox) -> None:
+    outbox.put(outbox.customer("phone"), life_s=600)
+    outbox.clock.advance(seconds=100)
+    drain(outbox.dispatcher())
+    assert outbox.notifier.posted[0].ttl_s == 500
+
+
+@pytest.mark.parametrize(
+    ("answers", "state"),
+    [
+        pytest.param({"a": ACCEPTED, "b": GONE}, "sent", id="one device reached"),
+        pytest.param({"a": GONE, "b": LOST}, "unknown", id="one answer lost"),
+        pytest.param({"a": GONE, "b": GONE}, "failed", id="nobody reached"),
+    ],
+)
+def test_a_message_ends_in_one_final_state(
+    outbox: Outbox, answers: dict[str, Outcome], state: str
+) -> None:
+    message = outbox.put(outbox.customer("a", "b"))
+    drain(outbox.dispatcher(notifier=Scripted(answers)))
+    assert outbox.state(message) == state
+
+
+def test_a_dead_target_is_retired_and_never_addressed_again(outbox: Outbox) -> None:
+    customer = outbox.customer("gone")
+    outbox.put(customer)
+    drain(outbox.dispatcher(notifier=Scripted({"gone": GONE})))
+    later = outbox.put(customer)
+    drain(outbox.dispatcher())
+    assert outbox.notifier.posted == []
+    assert outbox.state(later) == "cancelled"
+
+
+@pytest.mark.parametrize(("code", "state"), [("expired", "expired"), ("quiet_hours", "cancelled")])
+def test_a_guard_that_now_refuses_ends_the_message_unsent(
+    outbox: Outbox, code: str, state: str
+) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    drain(outbox.dispatcher(refuse={"any": Reason(code=code, text="No.")}))
+    assert (outbox.state(message), outbox.deliveries(message)) == (state, [state])
+    assert outbox.notifier.posted == []
+
+
+def test_a_brand_without_a_project_ends_its_messages_with_the_reason(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    drain(outbox.dispatcher(route=False))
+    assert outbox.state(message) == "cancelled"
+
+
+class Hanging:
+    """Holds every POST until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def send(self, envelope: Envelope) -> Outcome:
+        self.begun.release()
+        self.go.wait(10)
+        return ACCEPTED
+
+    def close(self) -> None:
+        self.go.set()
+
+
+def test_a_dead_senders_message_becomes_unknown_and_is_not_posted_again(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    hanging = Hanging()
+    first = outbox.dispatcher(notifier=hanging, lease_s=0.0)
+    first.tick()
+    assert hanging.begun.acquire(timeout=5)
+    second = outbox.dispatcher()
+    assert second.sweep() == 1
+    drain(second)
+    hanging.go.set()
+    assert first.close(within_s=5)
+    assert outbox.state(message) == "unknown"
+    assert outbox.deliveries(message) == ["unknown"]
+    assert outbox.notifier.posted == []
+
+
+def test_the_only_sender_takes_over_at_once_when_it_starts(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    hanging = Hanging()
+    dead = outbox.dispatcher(notifier=hanging)
+    dead.tick()
+    assert outbox.dispatcher().start(alone=False) == 0
+    assert outbox.dispatcher().start(alone=True) == 1
+    assert outbox.state(message) == "unknown"
+    hanging.go.set()
+    assert dead.close(within_s=5)
+
+
+def test_a_post_that_cannot_start_in_time_is_taken_back_and_checked_again(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    instants = iter([0.0, 0.0, 5.0])
+    late = outbox.dispatcher(monotonic=lambda: next(instants, 5.0))
+    late.tick()
+    assert until(lambda: outbox.state(message) == "queued")
+    assert late.close()
+    assert (outbox.notifier.posted, outbox.deliveries(message)) == ([], [])
+    drain(outbox.dispatcher())
+    assert outbox.state(message) == "sent"
+
+
+def test_a_project_that_asks_to_wait_is_left_alone(outbox: Outbox) -> None:
+    busy = Outcome(status=DeliveryStatus.UNAVAILABLE, error_code="QUOTA_EXCEEDED", retry_after_s=30)
+    notifier = Scripted({"phone": busy})
+    dispatcher = outbox.dispatcher(notifier=notifier)
+    first = outbox.put(outbox.customer("phone"))
+    assert dispatcher.tick() == 1
+    assert until(lambda: outbox.state(first) == "failed")
+    outbox.put(outbox.customer("other"))
+    assert dispatcher.tick() == 0
+    assert dispatcher.close()
+    assert len(notifier.posted) == 1
+
+
+def test_never_more_posts_are_under_way_than_allowed(outbox: Outbox) -> None:
+    sent = [outbox.put(outbox.customer(f"phone{n}")) for n in range(5)]
+    hanging = Hanging()
+    dispatcher = outbox.dispatcher(notifier=hanging, concurrency=2)
+    assert [dispatcher.tick(), dispatcher.tick()] == [2, 0]
+    hanging.go.set()
+    assert until(lambda: dispatcher.tick() == 0 and all(outbox.state(m) == "sent" for m in sent))
+    assert dispatcher.close()
+
+
+def test_several_senders_at_once_post_nothing_twice(outbox: Outbox) -> None:
+    sent = [outbox.put(outbox.customer(f"phone{n}")) for n in range(40)]
+    dispatchers = [outbox.dispatcher(concurrency=4) for _ in range(3)]
+
+    def work(dispatcher: Dispatcher) -> None:
+        until(lambda: dispatcher.tick() == 0 and all(outbox.state(m) == "sent" for m in sent))
+
+    threads = [threading.Thread(target=work, args=(dispatcher,)) for dispatcher in dispatchers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(dispatcher.close() for dispatcher in dispatchers)
+    assert [outbox.state(message) for message in sent] == ["sent"] * 40
+    assert len(outbox.notifier.posted) == 40
