@@ -1,5 +1,7 @@
 """Brands' customers: who they are, what they allowed, what they like, and when they come."""
 
+import re
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,6 +21,34 @@ class Purpose(StrEnum):
     BACKGROUND_LOCATION = "background_location"
     HABITS = "habits"
     PURCHASES = "purchases"
+
+
+# What no trait, interest, segment or attribute may tell of a person: the special categories of data (health, pregnancy,
+# faith, politics, origin, sexual life, union membership) and offences. Knowing them harms people even when nobody means
+# to, so they are refused at the door: name what is chosen (`gluten_free`, `no_alcohol`), never its cause.
+SENSITIVE_WORDS = frozenset(
+    """
+    abortion addict addicted addiction allergic allergies allergy anxiety asthma asthmatic cancer celiac chronic coeliac
+    dementia depressed depression diabetes diabetic disability disabled disease epilepsy epileptic handicap handicapped
+    health hiv ill illness infertile infertility ivf medical medication medicine miscarriage obese obesity overweight
+    patient pregnancy pregnant maternity expecting sick
+    atheism atheist baptised buddhism buddhist catholic christian christianity confession faith hindu hinduism islam
+    islamic jew jewish judaism lutheran mormon muslim orthodox protestant religion religious sikh sikhism
+    communist conservative democrat leftist liberal nationalist political politics republican rightist socialist voter
+    caste ethnic ethnicity immigrant migrant nationality racial refugee
+    bisexual gay heterosexual homosexual lesbian lgbt lgbtq lgbtqi queer sexual sexuality transgender
+    convict convicted criminal offender unionised unionized unionist
+    """.split()  # noqa: SIM905 - a paragraph is easier to read and to extend than a hundred lines
+)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORDS = re.compile(r"[^\W\d_]+")
+
+
+def sensitive_word(text: str) -> str | None:
+    """The first word of `text` that stands in `SENSITIVE_WORDS`, however it is spelled (`is-pregnant`, `isPregnant`); else None."""
+    apart = _HUMP.sub(" ", unicodedata.normalize("NFKC", text))
+    words = _WORDS.findall(apart.casefold())
+    return next((word for word in words if word in SENSITIVE_WORDS), None)
 
 
 class Platform(StrEnum):
