@@ -6,6 +6,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base, Id, Json, UtcTime
 
+_OPEN = sa.text("exited_at IS NULL")
+
 
 class StoreRow(Base):
     __tablename__ = "stores"
@@ -72,7 +74,10 @@ class VisitRow(Base):
     """From enter to exit of one device at one fence."""
 
     __tablename__ = "visits"
-    __table_args__ = (sa.Index(None, "customer_id", "entered_at"),)
+    __table_args__ = (
+        sa.Index(None, "customer_id", "entered_at"),
+        sa.Index("ix_visits_open", "device_id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     brand_id: Mapped[str] = mapped_column(Id)
@@ -91,7 +96,8 @@ class ReceivedRow(Base):
     """Event ids seen in the last 48 h, without anything else. `scope_id` is the device, or the brand for its backend."""
 
     __tablename__ = "received_ids"
-    __table_args__ = (sa.Index(None, "received_at"),)
+    # Kept in the order of the key alone: a row has nothing else worth a second tree.
+    __table_args__ = (sa.Index(None, "received_at"), {"sqlite_with_rowid": False})
 
     scope_id: Mapped[str] = mapped_column(Id, primary_key=True)
     event_id: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("event_id", Id, nullable=False),
         sa.Column("received_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("scope_id", "event_id", name=op.f("pk_received_ids")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("received_ids") as batch_op:
         batch_op.create_index(
@@ -130,6 +131,13 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(batch_op.f("ix_visits_device_id"), ["device_id"], unique=False)
+        batch_op.create_index(
+            "ix_visits_open",
+            ["device_id"],
+            unique=False,
+            sqlite_where=sa.text("exited_at IS NULL"),
+            postgresql_where=sa.text("exited_at IS NULL"),
+        )
 
     op.create_table(
         "weather_observations",
@@ -632,6 +640,11 @@ def downgrade() -> None:
 
     op.drop_table("weather_observations")
     with op.batch_alter_table("visits") as batch_op:
+        batch_op.drop_index(
+            "ix_visits_open",
+            sqlite_where=sa.text("exited_at IS NULL"),
+            postgresql_where=sa.text("exited_at IS NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_visits_device_id"))
         batch_op.drop_index(batch_op.f("ix_visits_customer_id_entered_at"))
 

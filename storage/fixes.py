@@ -1,0 +1,189 @@
+"""The last fix of each device with its fence states, and the ids of what was received in the last 48 hours.
+
+Positions are never kept beyond the last one, and ids are kept without positions.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.people import Consent, Consents, Mode, Purpose
+from domain.values import Value
+from storage.engine import Transaction
+from storage.models import ConsentRow, DeviceRow, FenceChangeRow, PositionRow, ReceivedRow
+from storage.models.base import Id, UtcTime
+
+REMEMBERED = timedelta(hours=48)
+_WHEREABOUTS = (Purpose.LOCATION, Purpose.BACKGROUND_LOCATION)
+
+
+class Position(Value):
+    """Where a device was last. `state` is the matcher's memory of it, opaque here.
+
+    `dwell_due_at` is when a dwell falls due though no further fix comes; None where nothing waits.
+    """
+
+    device_id: str
+    brand_id: str
+    customer_id: str
+    latitude: float
+    longitude: float
+    accuracy_m: float
+    occurred_at: datetime
+    state: bytes
+    dwell_due_at: datetime | None = None
+
+
+class Tracked(Value):
+    """A live device as its next fixes find it: whose it is, what they allow, and where it was."""
+
+    customer_id: str
+    mode: Mode
+    consents: Consents  # of the two location purposes
+    fences: int  # the newest revision of its brand's fences
+    position: Position | None
+
+
+# Locks the device against its own other fixes and its person against a withdrawal or an erasure, which lock the
+# customer for themselves; the engine's claims, which only skip what is locked for update, do not notice.
+_LOCK = sa.text(
+    "SELECT 1 FROM devices JOIN customers ON customers.id = devices.customer_id WHERE devices.id = :device "
+    "FOR NO KEY UPDATE OF devices FOR KEY SHARE OF customers"
+)
+_TRACKED = (
+    sa.select(
+        DeviceRow.customer_id.label("owner_id"),
+        DeviceRow.mode,
+        FenceChangeRow.revision,
+        ConsentRow.purpose,
+        ConsentRow.granted,
+        ConsentRow.entry_id,
+        ConsentRow.since,
+        PositionRow.__table__,
+    )
+    .outerjoin(FenceChangeRow, FenceChangeRow.brand_id == DeviceRow.brand_id)
+    .outerjoin(
+        ConsentRow,
+        sa.and_(
+            ConsentRow.customer_id == DeviceRow.customer_id, ConsentRow.purpose.in_(_WHEREABOUTS)
+        ),
+    )
+    .outerjoin(
+        PositionRow,
+        sa.and_(
+            PositionRow.device_id == DeviceRow.id, PositionRow.customer_id == DeviceRow.customer_id
+        ),
+    )
+    .where(DeviceRow.id == sa.bindparam("device"), DeviceRow.retired_at.is_(None))
+)
+
+
+def track(tx: Transaction, device_id: str) -> Tracked | None:
+    """The device with what its next fixes need, serialised against every other use of it until the commit.
+
+    None where it has been retired meanwhile. The position of a former owner of the device is not shown.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(_LOCK, {"device": device_id})
+    rows = tx.execute(_TRACKED, {"device": device_id}).all()
+    if not rows:
+        return None
+    first = rows[0]
+    return Tracked(
+        customer_id=first.owner_id,
+        mode=Mode(first.mode),
+        consents=Consents(of={Purpose(row.purpose): _consent(row) for row in rows if row.purpose}),
+        fences=first.revision or 0,
+        position=msgspec.convert(first._mapping, Position) if first.device_id else None,
+    )
+
+
+def _consent(row: sa.Row[tuple[object, ...]]) -> Consent:
+    return Consent(
+        purpose=Purpose(row.purpose), granted=row.granted, entry_id=row.entry_id, since=row.since
+    )
+
+
+_SCOPE = sa.bindparam("scope", type_=Id)
+_NOW = sa.bindparam("now", type_=UtcTime)
+_RECEIVED = ["scope_id", "event_id", "received_at"]
+_pg_id = sa.func.unnest(sa.bindparam("ids", type_=postgresql.ARRAY(Id))).column_valued("event_id")
+_lite_id = sa.func.json_each(sa.bindparam("ids", type_=sa.JSON)).table_valued("value").c.value
+_REMEMBER = {
+    "postgresql": postgresql.insert(ReceivedRow)
+    .from_select(_RECEIVED, sa.select(_SCOPE, _pg_id, _NOW))
+    .on_conflict_do_nothing()
+    .returning(ReceivedRow.event_id),
+    "sqlite": sqlite.insert(ReceivedRow)
+    .prefix_with("OR IGNORE")
+    .from_select(_RECEIVED, sa.select(_SCOPE, _lite_id, _NOW))
+    .returning(ReceivedRow.event_id),
+}
+_KNOWN = sa.select(ReceivedRow.event_id).where(
+    ReceivedRow.scope_id == _SCOPE, ReceivedRow.event_id.in_(sa.bindparam("ids", expanding=True))
+)
+
+
+def remember(tx: Transaction, *, scope_id: str, ids: Collection[str], now: datetime) -> set[str]:
+    """Notes these event ids as received by `scope_id` (a device, or a brand's backend); returns those that are new.
+
+    A transaction that notes the same ids at the same time waits for the other's outcome.
+    """
+    if not ids:
+        return set()
+    given = {"scope": scope_id, "ids": sorted(ids), "now": now}
+    return set(tx.execute(_REMEMBER[tx.dialect.name], given).scalars())
+
+
+def known(tx: Transaction, *, scope_id: str, ids: Collection[str]) -> set[str]:
+    """Those of these event ids that were received before."""
+    if not ids:
+        return set()
+    return set(tx.execute(_KNOWN, {"scope": scope_id, "ids": list(ids)}).scalars())
+
+
+def forget(tx: Transaction, *, now: datetime, limit: int = 10_000) -> int:
+    """Drops up to `limit` event ids received more than 48 hours ago; says how many."""
+    old = (
+        sa.select(ReceivedRow.scope_id, ReceivedRow.event_id)
+        .where(ReceivedRow.received_at <= now - REMEMBERED)
+        .limit(limit)
+    )
+    which = sa.tuple_(ReceivedRow.scope_id, ReceivedRow.event_id).in_(old)
+    return tx.execute(sa.delete(ReceivedRow).where(which)).rowcount
+
+
+def save(tx: Transaction, position: Position) -> None:
+    """Replaces the last position of a device."""
+    tx.execute(_SAVE[tx.dialect.name], msgspec.structs.asdict(position))
+
+
+def _upsert(insert: Any) -> Any:
+    statement = insert(PositionRow)
+    columns = [name for name in Position.__struct_fields__ if name != "device_id"]
+    return statement.on_conflict_do_update(
+        index_elements=["device_id"], set_={name: statement.excluded[name] for name in columns}
+    )
+
+
+_SAVE = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
+_DUE = (
+    sa.select(PositionRow.__table__, DeviceRow.mode)
+    .join(DeviceRow, DeviceRow.id == PositionRow.device_id)
+    .where(PositionRow.dwell_due_at <= sa.bindparam("now", type_=UtcTime))
+    .order_by(PositionRow.dwell_due_at)
+    .limit(sa.bindparam("most"))
+)
+
+
+def claim_due(tx: Transaction, *, now: datetime, limit: int) -> list[tuple[Position, Mode]]:
+    """Up to `limit` positions whose dwell is due, longest overdue first, locked; what others hold is left to them."""
+    query = _DUE
+    if tx.dialect.name == "postgresql":
+        query = query.with_for_update(of=[PositionRow, DeviceRow], skip_locked=True, key_share=True)
+    rows = tx.execute(query, {"now": now, "most": limit})
+    return [(msgspec.convert(row._mapping, Position), Mode(row.mode)) for row in rows]
