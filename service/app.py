@@ -6,7 +6,7 @@ from collections.abc import Callable
 from flask import Flask, Response, g, request
 from flask_smorest import Blueprint
 
-from service import errors
+from service import errors, pages
 from service.api import stores
 from service.auth import Authenticator
 from service.parts import Parts
@@ -20,6 +20,21 @@ _CONFIG = {
     "OPENAPI_URL_PREFIX": "/",
     "OPENAPI_JSON_PATH": "openapi.json",
     "MAX_CONTENT_LENGTH": BODY_LIMIT,
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "description": "Push offers for one person, at the right when and where, or silence."
+        },
+        "security": [{"credential": []}],
+        "components": {
+            "securitySchemes": {
+                "credential": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "wa_…_pk_… (app), wa_…_dv_… (device) or wa_…_sk_… (backend)",
+                }
+            }
+        },
+    },
 }
 
 _BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (stores.blueprint,)
@@ -27,7 +42,7 @@ _BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (stores.b
 
 def create_app(parts: Parts) -> Flask:
     """The WSGI application over `parts`. Nobody but the wiring imports this."""
-    app = Flask("service")
+    app = Flask("service", static_folder=None)
     app.config.update(_CONFIG)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     auth = Authenticator(parts.database, parts.clock)
@@ -35,6 +50,8 @@ def create_app(parts: Parts) -> Flask:
     for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint(parts, auth))
     errors.install(app)
+    pages.install(app, parts)
+    parts.metrics.install(app)
     app.before_request(_name_request)
     app.after_request(_finish)
     return app

@@ -21,6 +21,7 @@ from domain.errors import (
     Unauthenticated,
 )
 
+PROBLEM = "application/problem+json"
 STATUS: dict[type[Refusal], int] = {
     Invalid: 422,
     Unauthenticated: 401,
@@ -72,7 +73,7 @@ def problem(
         request_id=g.get("request_id", ""),
     )
     response.status_code = status
-    response.mimetype = "application/problem+json"
+    response.mimetype = PROBLEM
     return response
 
 
@@ -80,6 +81,12 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
     """flask-smorest with problem documents instead of its own error bodies."""
 
     ERROR_SCHEMA = ProblemSchema
+
+    def _register_responses(self) -> None:
+        """Documents errors with the content type they really have; the hook offers no setting for it."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE  # back to the class's own
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         data: dict[str, Any] = getattr(error, "data", None) or {}

@@ -35,8 +35,12 @@ def _docs() -> Response:
 
 def _errors() -> Response:
     """Every stable error code with its meaning; the `type` of each problem document points here."""
-    rows = "".join(f'<dt id="{code}"><code>{code}</code></dt><dd>{text}</dd>' for code, text in CODES.items())
-    return _html(f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Error codes</title></head><body><h1>Error codes</h1><dl>{rows}</dl></body></html>')
+    rows = "".join(
+        f'<dt id="{code}"><code>{code}</code></dt><dd>{text}</dd>' for code, text in CODES.items()
+    )
+    return _html(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Error codes</title></head><body><h1>Error codes</h1><dl>{rows}</dl></body></html>'
+    )
 
 
 def _static(name: str) -> Response:

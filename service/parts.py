@@ -7,6 +7,7 @@ from typing import Protocol
 from domain.clock import Clock
 from domain.policy import Brand
 from domain.settings import Settings
+from service.metrics import Metrics
 from storage.engine import Database
 
 
@@ -23,6 +24,7 @@ class Parts:
     settings: Settings
     database: Database
     clock: Clock
+    metrics: Metrics
     id_tokens: IdTokens
     wake: Callable[[], None]
     ready: Callable[[], dict[str, str]]  # what is not ready, by part; empty where all is well

@@ -13,6 +13,7 @@ from domain.people import Mode
 from domain.policy import Brand
 from domain.settings import Settings
 from service.app import create_app
+from service.metrics import Metrics
 from service.parts import Parts
 from storage import brands, keys
 from storage.engine import Database
@@ -72,6 +73,7 @@ class World:
             settings=Settings(),
             database=database,
             clock=clock,
+            metrics=Metrics(),
             id_tokens=NoIdTokens(),
             wake=self._wake,
             ready=dict,
