@@ -1,0 +1,179 @@
+"""One Firebase project as we reach it: an SDK app whose inner session is ours, and its access token."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import firebase_admin
+import requests
+from firebase_admin import credentials, messaging
+from google.auth.credentials import AnonymousCredentials
+
+from domain.messages import Outcome
+from domain.values import Value
+from notifiers import outcomes
+from notifiers.bearer import Bearer
+from notifiers.wire import AnswerLost, NeverSent, OneAttempt, TimedOut, Watchdog, session
+
+ANONYMOUS = "anonymous"
+GOOGLE = "https://fcm.googleapis.com"
+
+_SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+_LONGEST_TOKEN_WAIT_S = 5.0
+
+
+class SdkChanged(RuntimeError):
+    """firebase-admin has lost the inner parts by which its hidden retries are switched off."""
+
+
+class AccountUnusable(ValueError):
+    """A project's credentials are missing, unreadable or unfit for the endpoint; the message says what to do."""
+
+
+class Route(Value):
+    """Where requests go, and within which bounds. `timeout_s` covers a whole POST, answer included."""
+
+    endpoint: str = GOOGLE
+    timeout_s: float = 15.0
+    ca_file: str | None = None
+    connections: int = 100
+
+
+class Account:
+    """Posts for one project with one set of credentials; safe for many threads."""
+
+    def __init__(self, project: str, secret: str, *, route: Route, watchdog: Watchdog) -> None:
+        self._route = route
+        self._watchdog = watchdog
+        self._sessions: list[requests.Session] = []
+        self.bearer = None if secret == ANONYMOUS else self._bearer(secret)
+        self._app = _app(project)
+        try:
+            self._take_over(project)
+        except BaseException:
+            self.close()
+            raise
+
+    def post(self, message: messaging.Message) -> Outcome:
+        """One POST. Whatever comes back, or does not, is an outcome."""
+        try:
+            name = messaging.send(message, app=self._app)
+        except Exception as error:  # noqa: BLE001  # the SDK stumbles in many ways over odd answers
+            return self._outcome(error)
+        return outcomes.accepted(str(name))
+
+    def close(self) -> None:
+        firebase_admin.delete_app(self._app)
+        for opened in self._sessions:
+            opened.close()
+
+    def _outcome(self, error: Exception) -> Outcome:
+        # The SDK raises its own errors while it handles those of requests; when it trips over a body, the
+        # request's error is still underneath and knows the status.
+        origin = getattr(error, "cause", None) or error.__context__ or error
+        response = getattr(origin, "response", None)
+        if response is not None:
+            return self._answered(response)
+        if isinstance(origin, NeverSent):
+            return outcomes.not_sent("NOT_REACHED", str(origin))
+        if isinstance(origin, TimedOut):
+            return outcomes.lost("TIMEOUT", f"no answer within {self._route.timeout_s:g} s")
+        if isinstance(origin, AnswerLost):
+            return outcomes.lost("CONNECTION_LOST", str(origin))
+        return outcomes.lost("UNREADABLE_ANSWER", f"{type(error).__name__}: {error}")
+
+    def _answered(self, response: requests.Response) -> Outcome:
+        outcome = outcomes.of_answer(response.status_code, response.content, response.headers)
+        if outcome.error_code == "UNAUTHENTICATED" and self.bearer:
+            self.bearer.refused()
+        return outcome
+
+    def _take_over(self, project: str) -> None:
+        """Gives the app's messaging service our session, endpoint and time-out instead of its own.
+
+        The SDK has no public way to any of the three. Its session re-sends on 500, 503, 429 and lost answers
+        (urllib3's Retry) and again on 401 (google-auth); ours does not.
+        """
+        service = _messaging_service(self._app, project)
+        inner = self._session(self._route.endpoint, self._route.timeout_s)
+        inner.auth = self.bearer or _no_auth
+        try:
+            client = type(service._client)(
+                session=inner, retries=False, timeout=self._route.timeout_s
+            )
+            if client.session is not inner:
+                raise _sdk_changed("its HTTP client does not take a session")
+        except (TypeError, AttributeError) as error:
+            raise _sdk_changed(str(error)) from error
+        service._client = client
+        service._fcm_url = f"{self._route.endpoint}/v1/projects/{_quoted(project)}/messages:send"
+
+    def _bearer(self, path: str) -> Bearer:
+        google, token_uri = _service_account(path)
+        if token_uri.startswith("https:") and self._route.endpoint.startswith("http:"):
+            raise AccountUnusable(
+                f"{path} is an account of {urlsplit(token_uri).hostname}, and its access token would "
+                f"travel unencrypted to {self._route.endpoint}: use https, or, for an emulator, an "
+                f"account made for it or '{ANONYMOUS}'"
+            )
+        wait_s = min(_LONGEST_TOKEN_WAIT_S, self._route.timeout_s)
+        return Bearer(google, session=self._session(token_uri, wait_s))
+
+    def _session(self, url: str, timeout_s: float) -> requests.Session:
+        adapter = OneAttempt(
+            timeout_s=timeout_s, connections=self._route.connections, watchdog=self._watchdog
+        )
+        opened = session(adapter, url=url, ca_file=self._route.ca_file)
+        self._sessions.append(opened)
+        return opened
+
+
+def _app(project: str) -> firebase_admin.App:
+    """An app of our own name. Its own credentials are empty: should the SDK ever bypass our session, it gets nowhere."""
+    return firebase_admin.initialize_app(
+        AnonymousCredentials(),  # type: ignore[no-untyped-call]  # google-auth's own code is untyped
+        {"projectId": project},
+        name=f"whenabouts-{uuid.uuid4()}",
+    )
+
+
+def _messaging_service(app: firebase_admin.App, project: str) -> Any:
+    find = getattr(messaging, "_get_messaging_service", None)
+    if find is None:
+        raise _sdk_changed("messaging._get_messaging_service is gone")
+    service = find(app)
+    if getattr(service, "_fcm_url", None) != f"{GOOGLE}/v1/projects/{project}/messages:send":
+        raise _sdk_changed("the messaging service has no _fcm_url of the known form")
+    if not hasattr(service, "_client"):
+        raise _sdk_changed("the messaging service has no _client")
+    return service
+
+
+def _sdk_changed(what: str) -> SdkChanged:
+    return SdkChanged(
+        f"firebase-admin {firebase_admin.__version__} cannot be held to one attempt per message: {what}. "
+        "Install the locked version (requirements/run.lock), or adapt notifiers/account.py"
+    )
+
+
+def _service_account(path: str) -> tuple[Any, str]:
+    """The credentials in a file, for messaging alone, and the address of their token endpoint."""
+    try:
+        info = json.loads(Path(path).read_text(encoding="utf-8"))
+        google = credentials.Certificate(info).get_credential().with_scopes([_SCOPE])
+        return google, str(info["token_uri"])
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise AccountUnusable(
+            f"{path} is not a readable service-account file ({error}): download one from the Firebase "
+            "console (Project settings, Service accounts) and name its path"
+        ) from error
+
+
+def _quoted(project: str) -> str:
+    return quote(project, safe=":.")
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,239 @@
+"""The emulator's HTTP/1.1: routes, bodies and connections; what is answered is decided in `fcm.py`."""
+
+import json
+import re
+import socket
+import struct
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from notifiers.emulator.behaviour import Wire
+from notifiers.emulator.errors import NO_SUCH_METHOD
+from notifiers.emulator.fcm import HTML, JSON, Fcm, Reply
+
+_SEND = re.compile(r"/v1/projects/([^/]+)/messages:send")
+_LARGEST_BODY = 1024 * 1024
+_FILTERS = ("target", "project", "since", "kind")
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class BodyRefused(Exception):
+    """A body that is too long or not framed as HTTP/1.1 wants it; the connection cannot go on."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class Server(ThreadingHTTPServer):
+    """One thread per connection; `close` ends the open ones too."""
+
+    request_queue_size = 256
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], fcm: Fcm) -> None:
+        self.fcm = fcm
+        self.closing = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer would look up the host's full name, which can take seconds without a name server.
+        TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no fault of the emulator's."""
+
+    def close(self) -> None:
+        self.closing.set()
+        self.shutdown()
+        with self._lock:
+            open_ones = list(self._connections)
+        for connection in open_ones:
+            _cut(connection)
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, kept alive as long as the client likes."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        self._handle(self._read_route())
+
+    def do_POST(self) -> None:
+        try:
+            body = self._body()
+        except BodyRefused as refused:
+            self.close_connection = True
+            self._handle(Reply(status=refused.status))
+            return
+        self._handle(self._write_route(body))
+
+    def do_DELETE(self) -> None:
+        if urlsplit(self.path).path != "/inbox":
+            self._handle(_no_such_method())
+            return
+        self.server.fcm.reset()
+        self._handle(Reply(status=HTTPStatus.NO_CONTENT))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: requests are read from /requests, and targets belong in no log."""
+
+    def _write_route(self, body: bytes) -> Reply:
+        path = unquote(urlsplit(self.path).path)
+        if path == "/token":
+            return self.server.fcm.token(body)
+        match = _SEND.fullmatch(path)
+        if match:
+            return self.server.fcm.send(match[1], self.headers.get("Authorization"), body)
+        return _no_such_method()
+
+    def _read_route(self) -> Reply:
+        url = urlsplit(self.path)
+        filters = {k: v for k, v in parse_qsl(url.query) if k in _FILTERS}
+        fcm = self.server.fcm
+        try:
+            match url.path:
+                case "/":
+                    return _page()
+                case "/healthz":
+                    return _document({"status": "ok"})
+                case "/inbox":
+                    return _document({"data": fcm.inbox(filters)})
+                case "/requests":
+                    return _document({"data": fcm.requests(filters), "total": fcm.total})
+                case _:
+                    return _no_such_method()
+        except ValueError as error:
+            return Reply(status=HTTPStatus.BAD_REQUEST, body=_json({"error": str(error)}))
+
+    def _handle(self, reply: Reply) -> None:
+        if reply.delay_ms:
+            self.server.closing.wait(reply.delay_ms / 1000)
+        match reply.wire:
+            case Wire.ANSWER:
+                self._answer(reply)
+            case Wire.TRICKLE:
+                self._trickle(reply)
+            case Wire.HANG:
+                self._hang()
+            case Wire.RESET:
+                self._reset()
+            case Wire.LOST:
+                self.close_connection = True
+
+    def _answer(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        if reply.status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Type", reply.content_type)
+            self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def _trickle(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        for byte in reply.body:
+            if self.server.closing.wait(1.0):
+                return
+            self.wfile.write(bytes([byte]))
+
+    def _hang(self) -> None:
+        """Holds the connection until the client gives up or the emulator ends."""
+        self.close_connection = True
+        self.connection.settimeout(0.2)
+        while not self.server.closing.is_set():
+            try:
+                if not self.connection.recv(1024):
+                    return
+            except TimeoutError:
+                continue
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        # Lingering for no time makes the kernel answer with RST instead of an orderly end.
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connection.close()
+
+    def _body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._chunks()
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit():
+            raise BodyRefused(HTTPStatus.BAD_REQUEST)
+        if int(length) > _LARGEST_BODY:
+            raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> bytes:
+        body = b""
+        while size := self._chunk_size():
+            body += self.rfile.read(size)
+            self.rfile.readline(8)
+            if len(body) > _LARGEST_BODY:
+                raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        while self.rfile.readline(1024).strip():
+            pass
+        return body
+
+    def _chunk_size(self) -> int:
+        try:
+            return min(int(self.rfile.readline(64).split(b";")[0], 16), _LARGEST_BODY + 1)
+        except ValueError as error:
+            raise BodyRefused(HTTPStatus.BAD_REQUEST) from error
+
+
+def _cut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the client was quicker
+
+
+def _page() -> Reply:
+    page = Path(__file__).with_name("page.html").read_bytes()
+    return Reply(body=page, content_type=HTML, headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+def _document(content: Mapping[str, Any]) -> Reply:
+    return Reply(body=_json(content), content_type=JSON, headers={"Cache-Control": "no-store"})
+
+
+def _no_such_method() -> Reply:
+    return Reply(status=NO_SUCH_METHOD.http_status, body=_json(NO_SUCH_METHOD.body()))
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -1,0 +1,98 @@
+"""From an envelope to FCM's message. What each field does on the phone is told in docs/fcm.md."""
+
+import hashlib
+import re
+from datetime import timedelta
+
+from firebase_admin import messaging
+
+from domain.messages import Envelope, Push
+from domain.people import TargetKind
+from notifiers.payload import PAYLOAD_LIMIT, encoded_size
+
+__all__ = ["LONGEST_TTL_S", "PAYLOAD_LIMIT", "collapse_id", "encode", "encoded_size"]
+
+LONGEST_TTL_S = 2_419_200
+"""FCM keeps a message for at most four weeks."""
+
+_APNS_COLLAPSE_BYTES = 64
+_WEB_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")  # RFC 8030 §5.4
+
+
+def encode(envelope: Envelope) -> messaging.Message:
+    """The message for one phone.
+
+    Every platform's part is present whatever the device said it is: FCM takes the part that fits, and the
+    same message to the same phone replaces itself on all of them. Raises TypeError for anything but text.
+    """
+    _require_text(envelope.push)
+    message = messaging.Message(
+        data=dict(envelope.push.data),
+        notification=messaging.Notification(title=envelope.push.title, body=envelope.push.body),
+        android=_android(envelope),
+        apns=_apns(envelope),
+        webpush=_webpush(envelope),
+    )
+    # Set after the fact: the constructor warns of `token` at each call, and a token it still is.
+    if envelope.target.kind is TargetKind.FID:
+        message.fid = envelope.target.value
+    else:
+        message.token = envelope.target.value
+    return message
+
+
+def collapse_id(message_id: str) -> str:
+    """The id under which a second copy of a message replaces the first; APNs allows 64 bytes."""
+    if len(message_id.encode()) <= _APNS_COLLAPSE_BYTES:
+        return message_id
+    return hashlib.sha256(message_id.encode()).hexdigest()
+
+
+def _require_text(push: Push) -> None:
+    for part in (push.title, push.body, *push.data, *push.data.values()):
+        if not isinstance(part, str):
+            raise TypeError(f"a push holds text only, not {type(part).__name__}")
+
+
+def _android(envelope: Envelope) -> messaging.AndroidConfig:
+    collapse = collapse_id(envelope.message_id)
+    return messaging.AndroidConfig(
+        collapse_key=collapse,
+        priority="high" if envelope.high_priority else "normal",
+        ttl=timedelta(seconds=_ttl_s(envelope)),
+        notification=messaging.AndroidNotification(tag=collapse),
+    )
+
+
+def _apns(envelope: Envelope) -> messaging.APNSConfig:
+    return messaging.APNSConfig(
+        headers={
+            "apns-collapse-id": collapse_id(envelope.message_id),
+            "apns-expiration": str(int(envelope.expires_at.timestamp())),
+            "apns-priority": "10" if envelope.high_priority else "5",
+        }
+    )
+
+
+def _webpush(envelope: Envelope) -> messaging.WebpushConfig:
+    headers = {
+        "TTL": str(_ttl_s(envelope)),
+        "Urgency": "high" if envelope.high_priority else "normal",
+    }
+    topic = envelope.message_id.replace("-", "")
+    if _WEB_TOPIC.fullmatch(topic):
+        headers["Topic"] = topic
+    return messaging.WebpushConfig(
+        headers=headers,
+        notification=messaging.WebpushNotification(tag=collapse_id(envelope.message_id)),
+        fcm_options=_link(envelope.push),
+    )
+
+
+def _link(push: Push) -> messaging.WebpushFCMOptions | None:
+    link = push.data.get("deep_link", "")
+    return messaging.WebpushFCMOptions(link=link) if link.startswith("https://") else None
+
+
+def _ttl_s(envelope: Envelope) -> int:
+    return max(0, min(envelope.ttl_s, LONGEST_TTL_S))
