@@ -71,3 +71,9 @@ class Busy(Refusal):
     def __init__(self, detail: str, *, retry_after_s: int = 1, code: str | None = None) -> None:
         super().__init__(detail, code=code)
         self.retry_after_s = retry_after_s
+
+
+class TooMany(Busy):
+    """This caller asked more often than its credential allows."""
+
+    code = "too_many_requests"

@@ -34,6 +34,10 @@ class Authenticator:
     def device(self, view: View) -> View:
         return self._wants(view, {CredentialKind.DEVICE: None})
 
+    def app(self, view: View) -> View:
+        """An app, whether it has registered its device or not."""
+        return self._wants(view, {CredentialKind.PUBLISHABLE: None, CredentialKind.DEVICE: None})
+
     def secret(self, *scopes: Scope) -> Callable[[View], View]:
         """A secret key with any one of `scopes`."""
         return lambda view: self._wants(view, {CredentialKind.SECRET: scopes})

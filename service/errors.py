@@ -18,6 +18,7 @@ from domain.errors import (
     NotFound,
     Refusal,
     Stale,
+    TooMany,
     Unauthenticated,
 )
 
@@ -29,6 +30,7 @@ STATUS: dict[type[Refusal], int] = {
     NotFound: 404,
     Conflict: 409,
     Stale: 412,
+    TooMany: 429,
     Busy: 503,
 }
 _CODES = {

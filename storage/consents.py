@@ -114,13 +114,16 @@ def page(
 
 
 def lock(tx: Transaction, *customer_ids: str) -> None:
-    """Holds these people and their consents until the transaction ends, against decisions, sends and each other."""
+    """Holds these people and their consents until the transaction ends, against decisions, sends, fixes and events.
+
+    Whoever writes of a person only holds them lightly (FOR KEY SHARE), so this lock is the heaviest there is.
+    """
     people = sa.select(CustomerRow.id).where(CustomerRow.id.in_(customer_ids))
     people = people.order_by(CustomerRow.id)
     consents = sa.select(ConsentRow.purpose).where(ConsentRow.customer_id.in_(customer_ids))
     consents = consents.order_by(ConsentRow.customer_id, ConsentRow.purpose)
     if tx.dialect.name == "postgresql":
-        people = people.with_for_update(key_share=True)
+        people = people.with_for_update()
         consents = consents.with_for_update()
     if len(tx.execute(people).all()) != len(set(customer_ids)):
         raise NotFound("This customer is gone.")

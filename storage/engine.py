@@ -21,6 +21,8 @@ Transaction = sa.Connection
 T = TypeVar("T")
 
 GROUP = 128  # callers whose work shares one commit at most, so that nobody waits for a long queue
+SHRED_MS = 150  # that a checkpoint waits for readers, with the writer waiting behind it
+BUSY_MS = 10_000  # that a connection waits for another's lock
 RETRIES = 3  # of a whole transaction, where PostgreSQL let another one win
 _RACES = ("40001", "40P01", "23505")  # serialisation, deadlock, and a row that another added first
 
@@ -62,7 +64,7 @@ class Database:
             raise
 
     def shred(self) -> bool:
-        """Leaves no deleted content in SQLite's log; says whether that succeeded. A no-op on PostgreSQL."""
+        """Leaves no deleted content in SQLite's log; False where readers were in the way. A no-op on PostgreSQL."""
         if not self._writer:
             return True
         return self._writer.checkpoint()
@@ -100,7 +102,9 @@ class _Writer:
     def checkpoint(self) -> bool:
         with self._engine.connect() as connection:
             connection.exec_driver_sql("COMMIT")  # a checkpoint cannot run inside a transaction
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={SHRED_MS}")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MS}")
             connection.exec_driver_sql("BEGIN")
         return not busy
 
@@ -195,7 +199,7 @@ def _set_pragmas(connection: object, _record: object) -> None:
     """FULL: an acknowledged row survives a power cut. secure_delete: an erased row leaves no bytes behind."""
     cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection, untyped in the event
     for pragma in (
-        "busy_timeout=10000",
+        f"busy_timeout={BUSY_MS}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

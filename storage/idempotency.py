@@ -44,7 +44,7 @@ def find(tx: Transaction, request: Request, now: datetime) -> Answer | None:
     if row.request_hash != request.request_hash:
         raise Invalid(
             "This Idempotency-Key was used for another request; use a new key for each one.",
-            code="idempotency_key_reused",
+            code="idempotency_mismatch",
         )
     return Answer(status=row.status, body=row.body)
 
@@ -76,7 +76,7 @@ def purge(tx: Transaction, now: datetime) -> int:
 def in_flight() -> Conflict:
     return Conflict(
         "A request with this Idempotency-Key is being answered; repeat it in a moment.",
-        code="idempotency_key_in_flight",
+        code="idempotency_in_flight",
     )
 
 
