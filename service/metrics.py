@@ -43,14 +43,14 @@ class Metrics:
         self.ticks = Histogram(
             "whenabouts_tick_seconds",
             "Time of one round of a job",
-            ["job"],
+            ["task"],
             registry=self.registry,
             buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2, 10),
         )
         self.last_tick = Gauge(
             "whenabouts_last_tick_timestamp_seconds",
             "When each job last finished a round",
-            ["job"],
+            ["task"],
             registry=self.registry,
         )
 

@@ -28,6 +28,18 @@ class Queued(Value):
     moment_id: str
 
 
+class Line(Value):
+    """A message as operators list it: no text, no target."""
+
+    id: str
+    decision_id: str
+    state: MessageState
+    reason: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    deliveries: tuple[str, ...]
+
+
 class Addressee(Value):
     """A live device that a message goes to."""
 
@@ -236,6 +248,33 @@ def backlog(tx: Transaction) -> dict[str, int]:
         .group_by(MessageRow.state)
     )
     return {state.value: 0 for state in counted} | dict(rows.tuples())
+
+
+def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> list[Line]:
+    """The brand's newest messages with the status of each delivery."""
+    query = sa.select(MessageRow.__table__).where(MessageRow.brand_id == brand_id)
+    if state:
+        query = query.where(MessageRow.state == state)
+    rows = tx.execute(query.order_by(MessageRow.id.desc()).limit(limit)).all()
+    statuses: dict[str, list[str]] = {row.id: [] for row in rows}
+    for message_id, status in tx.execute(
+        sa.select(DeliveryRow.message_id, DeliveryRow.status).where(
+            DeliveryRow.message_id.in_(list(statuses))
+        )
+    ):
+        statuses[message_id].append(status)
+    return [
+        Line(
+            id=row.id,
+            decision_id=row.decision_id,
+            state=MessageState(row.state),
+            reason=row.reason,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+            deliveries=tuple(statuses[row.id]),
+        )
+        for row in rows
+    ]
 
 
 _UNFINISHED = (MessageState.QUEUED, MessageState.SENDING)
