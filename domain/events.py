@@ -21,6 +21,9 @@ KNOWN_TYPES = frozenset(
     ]
 )
 
+# What a person, or their phone, says about a push.
+ANSWERS = ("delivered", "opened", "dismissed", "redeemed", "not_for_me")
+
 
 class LineItem(Value):
     sku: str

@@ -7,14 +7,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from domain.events import Event
+from domain.events import ANSWERS, Event
 from domain.ids import new_id
 from domain.people import Mode
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, DeviceRow, EventRow, StoreRow
 
-ANSWERS = ("delivered", "opened", "dismissed", "redeemed", "not_for_me")
 _IN_BODY = ("service", "slot", "items", "amount", "properties")
 
 

@@ -48,11 +48,11 @@ class Tracked(Value):
     position: Position | None
 
 
-# Locks the device against its own other fixes and its person against a withdrawal or an erasure, which lock the
-# customer for themselves; the engine's claims, which only skip what is locked for update, do not notice.
+# Locks the person against a withdrawal or an erasure, which lock them for update, and the device against its other
+# fixes; in this order, as an erasure does. The engine's claims of the person's moments are not disturbed.
 _LOCK = sa.text(
-    "SELECT 1 FROM devices JOIN customers ON customers.id = devices.customer_id WHERE devices.id = :device "
-    "FOR NO KEY UPDATE OF devices FOR KEY SHARE OF customers"
+    "SELECT 1 FROM customers JOIN devices ON devices.customer_id = customers.id WHERE devices.id = :device "
+    "FOR KEY SHARE OF customers FOR NO KEY UPDATE OF devices"
 )
 _TRACKED = (
     sa.select(
