@@ -64,7 +64,7 @@ def lock_person(tx: Transaction, customer_id: str) -> Person | None:
         customer_id=row.id,
         brand_id=row.brand_id,
         mode=Mode(row.mode),
-        zones=(row.time_zone, row.device_zone, row.brand_zone),
+        zones=(row.device_zone, row.time_zone, row.brand_zone),
         preferences=msgspec.convert(row.preferences or {}, Preferences),
         policy=msgspec.convert(row.policy, Policy),
     )

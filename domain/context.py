@@ -1,0 +1,140 @@
+"""What one decision rests on. A `Context` is stored as the decision's inputs, so it holds no position and no name."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.decisions import Cause
+from domain.offers import Offer, WeatherWord
+from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
+from domain.places import LatLon, Store
+from domain.policy import Brand, Policy
+from domain.values import Value
+from domain.weather import Observation
+
+
+class Reach(StrEnum):
+    """Whether a push can arrive at all."""
+
+    REACHABLE = "reachable"
+    NO_DEVICE = "no_device"
+    DENIED = "permission_denied"
+
+
+class Sent(Value):
+    """An earlier send to this person. `seen` is False where it surely never reached a phone."""
+
+    offer_id: str
+    at: datetime
+    local_date: str | None
+    daypart: int | None
+    seen: bool = True
+
+
+class Whereabouts(Value):
+    """The person's last fix."""
+
+    position: LatLon
+    occurred_at: datetime
+
+
+class Known(Value):
+    """All that storage knows of one person for a decision. `zones`: those of their devices, newest first."""
+
+    customer: Customer
+    preferences: Preferences = Preferences()
+    consents: Consents = Consents()
+    reach: Reach = Reach.NO_DEVICE
+    zones: tuple[str, ...] = ()
+    locale: str | None = None
+    sent: tuple[Sent, ...] = ()
+    refused: tuple[str, ...] = ()  # offers answered with "not for me", by id
+    profile: Profile | None = None
+    whereabouts: Whereabouts | None = None
+    usual_store_id: str | None = None
+
+
+class Ground(Value):
+    """All that storage knows of a brand for the decisions of a batch. `sold`: sends by offer id, in all and today."""
+
+    brand: Brand
+    offers: tuple[Offer, ...] = ()
+    stores: tuple[Store, ...] = ()
+    skies: dict[str, Observation] = {}  # by cell, none of them stale
+    sold: dict[str, tuple[int, int]] = {}
+    wheel: Wheel = Wheel()
+
+
+class Sky(Value):
+    """Fresh weather over a store."""
+
+    word: WeatherWord
+    temperature: float | None = None
+    wind: float | None = None
+
+
+class Candidate(Value, omit_defaults=True):
+    """One offer as it stands for this person now; its text and conditions are found by id and revision.
+
+    `store_id` is the store it would be about, `distance_m` the person's distance from it where their position is
+    fresh. `store_open` is about the time of arrival; None where no opening hours are known. `elsewhere`: the moment
+    belongs to a store at which this offer is not valid. `left`: the sends that its tightest limit still allows.
+    """
+
+    offer_id: str
+    revision: int
+    store_id: str | None = None
+    distance_m: float | None = None
+    elsewhere: bool = False
+    hours_hold: bool | None = None
+    store_open: bool | None = None
+    sky: Sky | None = None
+    left: int | None = None
+    last_sent_at: datetime | None = None
+    said_in_daypart: bool = False
+    refused: bool = False
+
+
+class Likely(Value, omit_defaults=True):
+    """The person's rhythm at this time: P(visit in the next 3 h), and the likely window that comes next.
+
+    `at` is when the habit moment before that window falls due; `evidence` is in nats.
+    """
+
+    p_visit: float = 0.0
+    evidence: float = 0.0
+    at: datetime | None = None
+    p_then: float = 0.0
+
+
+class Context(Value, omit_defaults=True):
+    """One person at one moment. `zone` is None where no clock of theirs is known; `permits`: purpose → ledger entry.
+
+    `sent_at`: earlier sends of the last 30 days that may have been seen. `draw`: where the person stands in [0, 1) of
+    the holdout. `local_date` and `daypart` are those of G2, by the person's wall clock.
+    """
+
+    moment_id: str
+    cause: Cause
+    decided_at: datetime
+    expires_at: datetime
+    zone: str | None = None
+    local_date: str | None = None
+    daypart: int | None = None
+    permits: dict[Purpose, str] = {}
+    reach: Reach = Reach.REACHABLE
+    preferences: Preferences = Preferences()
+    traits: tuple[str, ...] = ()
+    interests: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    sent_at: tuple[datetime, ...] = ()
+    draw: float = 0.0
+    likely: Likely = Likely()
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Inputs(Value):
+    """What is stored of a decision so that it can be computed again: the context, and the rules by value or revision."""
+
+    context: Context
+    policy: Policy
+    model: int

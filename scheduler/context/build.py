@@ -1,0 +1,189 @@
+"""From what storage knows to the one `Context` that a decision rests on. Pure; runs once per claimed moment."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from domain.context import Candidate, Context, Ground, Known, Likely, Sky
+from domain.decisions import Cause, Moment
+from domain.offers import Offer
+from domain.people import Purpose
+from domain.places import LatLon, Store
+from domain.weather import Cell
+from scheduler.context import rhythm
+from scheduler.context.clock import daypart, first_zone
+from scheduler.context.hours import OpeningTimes
+from scheduler.context.premises import Premises
+from scheduler.context.profile import LEAD, next_window
+
+POSITION_FRESH = timedelta(minutes=60)
+_WALK_MPS = 1.3
+_LONGEST_WALK = timedelta(minutes=30)
+_MEMORY = timedelta(days=30)
+
+
+class Scene(NamedTuple):
+    """One claimed moment with all that is known around it."""
+
+    moment: Moment
+    known: Known
+    ground: Ground
+    premises: Premises
+    now: datetime
+    zone: ZoneInfo | None
+
+
+def scene(
+    moment: Moment, known: Known, ground: Ground, premises: Premises, *, now: datetime
+) -> Scene:
+    """The person's clock is their newest device's, else what the brand wrote of them, else the brand's own."""
+    zone = first_zone((*known.zones, known.customer.time_zone, ground.brand.time_zone))
+    return Scene(moment, known, ground, premises, now, zone)
+
+
+def context(at: Scene) -> Context:
+    """The inputs of the decision at this moment."""
+    moment, known = at.moment, at.known
+    local = at.now.astimezone(at.zone) if at.zone else None
+    here = (local.date().isoformat(), daypart(local)) if local else (None, None)
+    return Context(
+        moment_id=moment.id,
+        cause=moment.cause,
+        decided_at=at.now,
+        expires_at=moment.expires_at,
+        zone=at.zone.key if at.zone else None,
+        local_date=here[0],
+        daypart=here[1],
+        permits={
+            purpose: consent.entry_id
+            for purpose, consent in sorted(known.consents.of.items())
+            if consent.granted
+        },
+        reach=known.reach,
+        preferences=known.preferences,
+        traits=_both(known.customer.traits, known.preferences.traits),
+        interests=_both(known.customer.interests, known.preferences.interests),
+        segments=known.customer.segments,
+        sent_at=tuple(
+            sorted(sent.at for sent in known.sent if sent.seen and sent.at > at.now - _MEMORY)
+        ),
+        draw=_draw(at.ground.brand.id, known.customer.id),
+        likely=_likely(at),
+        candidates=tuple(map(partial(_candidate, at, here), at.ground.offers)),
+    )
+
+
+def _both(theirs: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({*theirs, *own}))
+
+
+def _draw(brand_id: str, customer_id: str) -> float:
+    """Where a person stands in [0, 1): the same for good, independent between brands."""
+    digest = hashlib.sha256(f"holdout:{brand_id}:{customer_id}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _likely(at: Scene) -> Likely:
+    profile, zone = at.known.profile, at.zone
+    if profile is None or zone is None or not at.known.consents.granted(Purpose.HABITS):
+        return Likely()
+    brand = at.ground.wheel
+    shape = rhythm.person_shape(profile.wheel, rhythm.brand_shape(brand), at=at.now)
+    quiet = (*at.ground.brand.policy.quiet_hours, *at.known.preferences.quiet_hours)
+    then = next_window(profile, brand, now=at.now, zone=zone, quiet=quiet, taken=())
+    chance = partial(rhythm.p_visit, profile, shape, zone=zone)
+    return Likely(
+        p_visit=chance(start=at.now),
+        evidence=profile.evidence,
+        at=then.due_at if then else None,
+        p_then=chance(start=then.due_at) if then else 0.0,
+    )
+
+
+def _candidate(at: Scene, here: tuple[str | None, int | None], offer: Offer) -> Candidate:
+    body = offer.body
+    mine = at.premises.named(body.stores)
+    position = _fresh_position(at)
+    store = _store(at, mine, position)
+    distance_m = at.premises.distance(store, position) if store and position else None
+    said = [sent for sent in at.known.sent if sent.offer_id == offer.id]
+    within = body.when.place is not None and body.when.place.within_m is not None
+    astray = at.moment.store_id is not None and (store is None or store.id != at.moment.store_id)
+    return Candidate(
+        offer_id=offer.id,
+        revision=offer.revision,
+        store_id=store.id if store else None,
+        distance_m=distance_m,
+        elsewhere=(astray and not within) or bool(body.stores and not mine),
+        hours_hold=_hours_hold(at, offer, store),
+        store_open=at.premises.is_open(store, _arrival(at, distance_m)) if store else None,
+        sky=_sky(at, store) if body.when.weather else None,
+        left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
+        last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
+        said_in_daypart=any((sent.local_date, sent.daypart) == here for sent in said),
+        refused=offer.id in at.known.refused,
+    )
+
+
+def _fresh_position(at: Scene) -> LatLon | None:
+    there = at.known.whereabouts
+    if there is None or there.occurred_at < at.now - POSITION_FRESH:
+        return None
+    return there.position
+
+
+def _store(at: Scene, mine: Sequence[Store], position: LatLon | None) -> Store | None:
+    """The store an offer would be about: the moment's, else the nearest that will be open, else the usual or only one."""
+    for wanted in (at.moment.store_id, None if position else at.known.usual_store_id):
+        if found := next((store for store in mine if store.id == wanted), None):
+            return found
+    if position is None:
+        return mine[0] if len(mine) == 1 else None
+    near = at.premises.nearest(mine, position)
+    arrival = _arrival(at, None)
+    awake = (store for store in near if at.premises.is_open(store, arrival) is not False)
+    return next(awake, near[0] if near else None)
+
+
+def _arrival(at: Scene, distance_m: float | None) -> datetime:
+    """When the person would be at the store: after a walk, or at the window that a habit foretells."""
+    walk = min(_LONGEST_WALK, timedelta(seconds=(distance_m or 0.0) / _WALK_MPS))
+    if at.moment.cause is Cause.HABIT:
+        return max(at.now + walk, at.moment.due_at + LEAD)
+    return at.now + walk
+
+
+def _hours_hold(at: Scene, offer: Offer, store: Store | None) -> bool | None:
+    """Whether the offer's own hours hold now, by the clock of its store, else of the person."""
+    expression = offer.body.when.hours
+    if expression is None:
+        return None
+    if store:
+        return at.premises.hold(store, expression, at.now)
+    return bool(at.zone) and OpeningTimes(expression, zone=str(at.zone)).is_open(at.now)
+
+
+def _sky(at: Scene, store: Store | None) -> Sky | None:
+    if store is None:
+        return None
+    seen = at.ground.skies.get(Cell.at(latitude=store.latitude, longitude=store.longitude).key)
+    if seen is None:
+        return None
+    return Sky(word=seen.word, temperature=seen.temperature, wind=seen.wind)
+
+
+def _left(offer: Offer, sold: tuple[int, int]) -> int | None:
+    limits, (in_all, today) = offer.body.limits, sold
+    left = [
+        limit - spent
+        for limit, spent in (
+            (limits.total, in_all),
+            (limits.stock, in_all),
+            (limits.per_day, today),
+        )
+        if limit is not None
+    ]
+    return max(0, min(left)) if left else None

@@ -1,0 +1,97 @@
+"""The sentences of a decision: deterministic words for codes, times and terms. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from domain.context import Candidate, Context, Sky
+from domain.decisions import Cause, Term
+from domain.offers import Offer, WeatherCondition
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def clock_time(at: datetime, zone: str | None) -> str:
+    """Such as `Sat 14:30` by the person's clock, or in UTC where no clock of theirs is known."""
+    local = at.astimezone(ZoneInfo(zone)) if zone else at
+    return f"{_DAYS[local.weekday()]} {local:%H:%M}" + ("" if zone else " UTC")
+
+
+def metres(distance_m: float) -> str:
+    return f"{distance_m:.0f} m" if distance_m < 1000 else f"{distance_m / 1000:.1f} km"
+
+
+def weather_wanted(wanted: WeatherCondition) -> str:
+    """Such as `rain or snow, below 15 °C`."""
+    parts = [" or ".join(wanted.any)] if wanted.any else []
+    if wanted.temperature_below is not None:
+        parts.append(f"below {wanted.temperature_below:g} °C")
+    if wanted.temperature_above is not None:
+        parts.append(f"above {wanted.temperature_above:g} °C")
+    if wanted.wind_above is not None:
+        parts.append(f"wind above {wanted.wind_above:g} m/s")
+    return ", ".join(parts)
+
+
+def weather_seen(sky: Sky) -> str:
+    """Such as `clouds, 18 °C, wind 3 m/s`."""
+    parts = [str(sky.word)]
+    if sky.temperature is not None:
+        parts.append(f"{sky.temperature:g} °C")
+    if sky.wind is not None:
+        parts.append(f"wind {sky.wind:g} m/s")
+    return ", ".join(parts)
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.1f} %" if share < 0.1 else f"{share * 100:.0f} %"
+
+
+def money(amount: float, currency: str) -> str:
+    return f"{amount:.2f} {currency}"
+
+
+_HAPPENED = {
+    Cause.ENTER: "The person has just come into the area of a store.",
+    Cause.DWELL: "The person has stayed in the area of a store for a while.",
+    Cause.HABIT: "It is shortly before a time at which the person may come.",
+    Cause.WEATHER: "The weather at a store near the person has just turned to what an offer waits for.",
+    Cause.EVENT: "The person has just done something in the app or at a store.",
+    Cause.OCCASION: "The person has an occasion coming.",
+    Cause.SLOT: "A place has become free.",
+    Cause.MANUAL: "Somebody of the brand asked for a decision.",
+}
+SURE_OF_A_HABIT = 3.0  # nats: twenty to one that the person has a rhythm of their own
+
+
+def because(context: Context, offer: Offer, candidate: Candidate) -> str:
+    """Why this offer, in facts: what happened, how far the store is, the weather, the habit, the tastes."""
+    facts = [_HAPPENED[context.cause]]
+    if candidate.distance_m is not None:
+        facts.append(f"The store is {metres(candidate.distance_m)} away.")
+    if offer.body.when.weather and candidate.sky:
+        facts.append(
+            f"The weather there is what the offer asks for: {weather_seen(candidate.sky)}."
+        )
+    if context.cause is Cause.HABIT and context.likely.evidence > SURE_OF_A_HABIT:
+        facts.append("Their own visits so far say that this is their time.")
+    about = offer.body.about
+    if liked := sorted(set(context.interests) & {*about.items, *about.categories, *about.services}):
+        facts.append(f"They like {', '.join(liked)}.")
+    return " ".join(facts)
+
+
+def worth(terms: Sequence[Term], currency: str) -> str:
+    """What saying it is worth, in chances and money."""
+    value = {term.name: term.value for term in terms}
+    parts = [
+        f"A visit has a chance of {percent(value['p:before'])} anyway and {percent(value['p:after'])} with the push: "
+        f"that brings {money(value['money:visit'], currency)}"
+    ]
+    if value["money:worth"]:
+        parts.append(f"reading it is worth {money(value['money:worth'], currency)}")
+    if value["money:discount"]:
+        parts.append(f"the discount costs {money(-value['money:discount'], currency)}")
+    if value["money:interruption"]:
+        parts.append(f"the interruption costs {money(-value['money:interruption'], currency)}")
+    return ", ".join(parts) + "."
