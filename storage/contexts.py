@@ -1,0 +1,145 @@
+"""What a batch of decisions needs to know of its people, each in one query for the whole batch."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from domain.context import Reach, Sent, Whereabouts
+from domain.decisions import Outcome
+from domain.messages import MessageState
+from domain.people import Mode, Permission
+from domain.places import LatLon
+from domain.values import Value
+from storage.engine import Transaction
+from storage.models import (
+    DecisionRow,
+    DeviceRow,
+    MessageRow,
+    OfferCounterRow,
+    PositionRow,
+    VisitRow,
+)
+
+_NEVER_SEEN = (MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
+
+
+class Phones(Value):
+    """A person's live devices: whether a push can reach one, and their zones and newest locale, newest first."""
+
+    reach: Reach = Reach.NO_DEVICE
+    zones: tuple[str, ...] = ()
+    locale: str | None = None
+
+
+def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
+    rows = tx.execute(
+        sa.select(
+            DeviceRow.customer_id,
+            DeviceRow.push_permission,
+            DeviceRow.time_zone,
+            DeviceRow.locale,
+        )
+        .where(DeviceRow.customer_id.in_(customer_ids), DeviceRow.retired_at.is_(None))
+        .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
+    )
+    found: dict[str, Phones] = {}
+    for row in rows:
+        before = found.get(row.customer_id, Phones(reach=Reach.DENIED))
+        allowed = row.push_permission != Permission.DENIED
+        found[row.customer_id] = Phones(
+            reach=Reach.REACHABLE if allowed else before.reach,
+            zones=(*before.zones, row.time_zone) if row.time_zone else before.zones,
+            locale=before.locale or row.locale,
+        )
+    return found
+
+
+def whereabouts(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Whereabouts]:
+    """The newest fix of each person's devices."""
+    rows = tx.execute(
+        sa.select(
+            PositionRow.customer_id,
+            PositionRow.latitude,
+            PositionRow.longitude,
+            PositionRow.occurred_at,
+        )
+        .where(PositionRow.customer_id.in_(customer_ids))
+        .order_by(PositionRow.occurred_at)
+    )
+    return {
+        row.customer_id: Whereabouts(
+            position=LatLon(latitude=row.latitude, longitude=row.longitude),
+            occurred_at=row.occurred_at,
+        )
+        for row in rows
+    }
+
+
+def sends(
+    tx: Transaction, customer_ids: Sequence[str], *, since: datetime
+) -> dict[str, list[Sent]]:
+    """What was sent to each person since then; what surely reached no phone is marked as not seen."""
+    rows = tx.execute(
+        sa.select(
+            DecisionRow.customer_id,
+            DecisionRow.offer_id,
+            DecisionRow.decided_at,
+            DecisionRow.local_date,
+            DecisionRow.daypart,
+            MessageRow.state,
+        )
+        .outerjoin(MessageRow, MessageRow.decision_id == DecisionRow.id)
+        .where(
+            DecisionRow.customer_id.in_(customer_ids),
+            DecisionRow.decided_at >= since,
+            DecisionRow.outcome == Outcome.SEND,
+        )
+        .order_by(DecisionRow.decided_at)
+    )
+    found: dict[str, list[Sent]] = {}
+    for row in rows:
+        sent = Sent(
+            offer_id=row.offer_id,
+            at=row.decided_at,
+            local_date=row.local_date,
+            daypart=row.daypart,
+            seen=row.state not in _NEVER_SEEN,
+        )
+        found.setdefault(row.customer_id, []).append(sent)
+    return found
+
+
+def usual_stores(
+    tx: Transaction, customer_ids: Sequence[str], *, since: datetime
+) -> dict[str, str]:
+    """The store each person was at most often since then."""
+    rows = tx.execute(
+        sa.select(VisitRow.customer_id, VisitRow.store_id)
+        .where(
+            VisitRow.customer_id.in_(customer_ids),
+            VisitRow.entered_at >= since,
+            VisitRow.store_id.is_not(None),
+        )
+        .group_by(VisitRow.customer_id, VisitRow.store_id)
+        .order_by(sa.func.count(), VisitRow.store_id)
+    )
+    return {row.customer_id: row.store_id for row in rows}
+
+
+def sold(
+    tx: Transaction, offer_ids: Sequence[str], *, mode: Mode, day: str
+) -> dict[str, tuple[int, int]]:
+    """How often each offer was sent: in all, and on this day of the brand's zone."""
+    rows = tx.execute(
+        sa.select(OfferCounterRow.offer_id, OfferCounterRow.day, OfferCounterRow.sends).where(
+            OfferCounterRow.offer_id.in_(offer_ids),
+            OfferCounterRow.mode == mode,
+            OfferCounterRow.day.in_(["", day]),
+        )
+    )
+    found: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        in_all, today = found.get(row.offer_id, (0, 0))
+        found[row.offer_id] = (in_all, row.sends) if row.day else (row.sends, today)
+    return found

@@ -1,0 +1,105 @@
+"""What was observed of the weather: the cache, the evidence, and the people near a place where it turned."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from domain.ids import new_id
+from domain.people import Mode
+from domain.places import LatLon
+from domain.values import Value
+from domain.weather import Observation
+from storage.engine import Transaction
+from storage.models import CustomerRow, ObservationRow, PositionRow
+
+
+class Near(Value):
+    """A person's last fix inside a box."""
+
+    customer_id: str
+    mode: Mode
+    device_id: str
+    position: LatLon
+    occurred_at: datetime
+
+
+def add(tx: Transaction, observations: Iterable[Observation]) -> None:
+    """Stores what was fetched; an observation that is known already is left as it is."""
+    for seen in observations:
+        known = tx.execute(
+            sa.select(ObservationRow.id).where(
+                ObservationRow.cell == seen.cell,
+                ObservationRow.observed_at == seen.observed_at,
+                ObservationRow.provider == seen.provider,
+            )
+        ).first()
+        if known is None:
+            row = msgspec.structs.asdict(seen) | {"id": new_id()}
+            tx.execute(sa.insert(ObservationRow).values(**row))
+
+
+def latest(
+    tx: Transaction, cells: Sequence[str], *, since: datetime, before: datetime
+) -> dict[str, Observation]:
+    """The newest observation of each cell whose time of validity lies in [since, before]; others are unknown."""
+    if not cells:
+        return {}
+    rows = tx.execute(
+        sa.select(ObservationRow.__table__)
+        .where(ObservationRow.cell.in_(cells))
+        .where(ObservationRow.observed_at >= since, ObservationRow.observed_at <= before)
+        .order_by(ObservationRow.observed_at, ObservationRow.fetched_at)
+    )
+    return {row.cell: msgspec.convert(row._mapping, Observation) for row in rows}
+
+
+def people_in_box(
+    tx: Transaction,
+    *,
+    brand_id: str,
+    south: float,
+    north: float,
+    west: float,
+    east: float,
+    since: datetime,
+) -> list[Near]:
+    """The fixes of a brand's people inside a box of degrees since then; `east` exceeds 180 across the antimeridian."""
+    longitude: sa.ColumnElement[bool] = PositionRow.longitude.between(west, east)
+    if east > 180:
+        longitude = sa.or_(longitude, PositionRow.longitude <= east - 360)
+    if west < -180:
+        longitude = sa.or_(longitude, PositionRow.longitude >= west + 360)
+    rows = tx.execute(
+        sa.select(
+            PositionRow.customer_id,
+            CustomerRow.mode,
+            PositionRow.device_id,
+            PositionRow.latitude,
+            PositionRow.longitude,
+            PositionRow.occurred_at,
+        )
+        .join(CustomerRow, CustomerRow.id == PositionRow.customer_id)
+        .where(
+            PositionRow.brand_id == brand_id,
+            PositionRow.latitude.between(south, north),
+            longitude,
+            PositionRow.occurred_at >= since,
+        )
+    )
+    return [
+        Near(
+            customer_id=row.customer_id,
+            mode=Mode(row.mode),
+            device_id=row.device_id,
+            position=LatLon(latitude=row.latitude, longitude=row.longitude),
+            occurred_at=row.occurred_at,
+        )
+        for row in rows
+    ]
+
+
+def purge(tx: Transaction, *, before: datetime) -> int:
+    """Deletes observations older than that; returns how many."""
+    return tx.execute(sa.delete(ObservationRow).where(ObservationRow.observed_at < before)).rowcount
