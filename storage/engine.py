@@ -5,23 +5,29 @@ between writers; on PostgreSQL every write is a transaction of its own. The work
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from queue import SimpleQueue
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from domain.errors import Busy
+from storage.scrub import Shredder
+
+_log = structlog.get_logger()
 
 Transaction = sa.Connection
 T = TypeVar("T")
 
 GROUP = 128  # callers whose work shares one commit at most, so that nobody waits for a long queue
-SHRED_MS = 150  # that a checkpoint waits for readers, with the writer waiting behind it
+SHRED_S = 2.0  # that a caller waits for its shred
+SHRED_AGAIN_S = 0.2  # between one attempt and the next
 BUSY_MS = 10_000  # that a connection waits for another's lock
 RETRIES = 3  # of a whole transaction, where PostgreSQL let another one win
 _RACES = ("40001", "40P01", "23505")  # serialisation, deadlock, and a row that another added first
@@ -38,7 +44,8 @@ class Database:
             if self.is_sqlite
             else _postgres_engine(self.url, pool_size)
         )
-        self._writer = _Writer(self.engine) if self.is_sqlite else None
+        shredder = Shredder(self.url.database or "")
+        self._writer = _Writer(self.engine, shredder) if self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -64,30 +71,57 @@ class Database:
             raise
 
     def shred(self) -> bool:
-        """Leaves no deleted content in SQLite's log; False where readers were in the way. A no-op on PostgreSQL."""
-        if not self._writer:
-            return True
-        return self._writer.checkpoint()
+        """Leaves nothing of what was deleted before in SQLite's file and log; a no-op on PostgreSQL.
+
+        False where a long reader was in the way for two seconds; it is tried again behind the caller's back until it
+        is done, also after a restart.
+        """
+        return self._writer.shred() if self._writer else True
 
     def close(self) -> None:
         if self._writer:
             self._writer.close()
         self.engine.dispose()
+        if self._writer:
+            self._writer.shredder.close()
+
+
+class _Job(NamedTuple):
+    """What the writer is asked: some work, or without it a shred."""
+
+    work: Callable[[Transaction], object] | None
+    future: "Future[object]"
 
 
 class _Writer:
     """The one thread that writes to SQLite."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, shredder: Shredder) -> None:
         self._engine = engine
-        self._queue: SimpleQueue[tuple[Callable[[Transaction], object], Future[object]] | None] = (
-            SimpleQueue()
-        )
+        self.shredder = shredder
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._shreds: list[Future[object]] = []
+        # The process before this one may have died between an erasure and its shred.
+        self._shred_owed = True
+        self._shred_at = time.monotonic() + SHRED_AGAIN_S
         self._thread = threading.Thread(target=self._loop, name="sqlite-writer", daemon=True)
         self._started = threading.Lock()
         self._closed = False
 
     def run(self, work: Callable[[Transaction], T]) -> T:
+        future: Future[T] = Future()
+        self._put(_Job(work, future))  # type: ignore[arg-type]  # a Future of any type is answered by its own work
+        return future.result()
+
+    def shred(self) -> bool:
+        future: Future[object] = Future()
+        self._put(_Job(None, future))
+        try:
+            return bool(future.result(timeout=SHRED_S))
+        except TimeoutError:
+            return False
+
+    def _put(self, job: _Job) -> None:
         if threading.current_thread() is self._thread:
             raise RuntimeError("write() inside write(): pass the transaction on instead")
         with self._started:
@@ -95,18 +129,7 @@ class _Writer:
                 raise Busy("The store is closing.", code="storage_unavailable")
             if not self._thread.is_alive():
                 self._thread.start()
-        future: Future[T] = Future()
-        self._queue.put((work, future))  # type: ignore[arg-type]  # a Future of any type is answered by its own work
-        return future.result()
-
-    def checkpoint(self) -> bool:
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("COMMIT")  # a checkpoint cannot run inside a transaction
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={SHRED_MS}")
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MS}")
-            connection.exec_driver_sql("BEGIN")
-        return not busy
+            self._queue.put(job)
 
     def close(self) -> None:
         with self._started:
@@ -118,14 +141,50 @@ class _Writer:
 
     def _loop(self) -> None:
         with self._engine.connect().execution_options(immediate=True) as connection:
-            while (first := self._queue.get()) is not None:
-                group = [first]
-                while len(group) < GROUP and not self._queue.empty():
-                    if (job := self._queue.get()) is None:
-                        self._queue.put(None)
-                        break
-                    group.append(job)
-                _commit_group(connection, group)
+            while (group := self._gather()) is not None:
+                if works := [(job.work, job.future) for job in group if job.work]:
+                    _commit_group(connection, works)
+                if shreds := [job.future for job in group if not job.work]:
+                    self._shreds += shreds
+                    self._shred_owed, self._shred_at = True, 0.0
+                self._shred_if_due()
+
+    def _gather(self) -> list[_Job] | None:
+        """The jobs that wait, GROUP at most; none after a while where a shred is owed, None at the end."""
+        group: list[_Job] = []
+        try:
+            first = self._queue.get(timeout=SHRED_AGAIN_S if self._shred_owed else None)
+        except Empty:
+            return group
+        while first is not None:
+            group.append(first)
+            if len(group) == GROUP or self._queue.empty():
+                return group
+            first = self._queue.get()
+        if group:
+            self._queue.put(None)  # the end comes after these
+        return group or None
+
+    def _shred_if_due(self) -> None:
+        """One attempt for all who asked; what fails is tried again, between the writes."""
+        if not self._shred_owed or time.monotonic() < self._shred_at:
+            return
+        try:
+            done = self.shredder.shred()
+        except Exception:  # noqa: BLE001 - a file that cannot be scrubbed must not end the writer
+            _log.exception("shred_impossible")
+            self._answer_shreds(done=False)
+            return
+        if done:
+            self._answer_shreds(done=True)
+        else:
+            self._shred_at = time.monotonic() + SHRED_AGAIN_S
+
+    def _answer_shreds(self, *, done: bool) -> None:
+        for future in self._shreds:
+            future.set_result(done)
+        self._shreds.clear()
+        self._shred_owed = False
 
 
 def _commit_group(
