@@ -92,7 +92,7 @@ def _emulated() -> bool:
 
 def _point_at(client: auth.Client, certificates_url: str) -> None:
     verifier = getattr(getattr(client, "_token_verifier", None), "id_token_verifier", None)
-    if not hasattr(verifier, "cert_url"):
+    if verifier is None or not hasattr(verifier, "cert_url"):
         raise SdkChanged(
             f"firebase-admin {firebase_admin.__version__} no longer lets the address of Google's "
             "certificates be named: leave it out, or install the locked version"

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -28,7 +29,8 @@ class Emulator:
             assert fcm.inbox(target="phone-1")[0]["title"] == "Hot soup"
 
     Port 0 takes any free one. `latency_ms` delays each answer; `keep` bounds the memory: that many
-    notifications and as many requests are remembered. `on_push` is called with each message a phone gets.
+    notifications and as many requests are remembered. `on_push` is called with each message a phone gets;
+    with `tls` it speaks HTTPS.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Emulator:
         keep: int = 10_000,
         clock: Clock | None = None,
         on_push: Callable[[Notification], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._scheme = "https" if tls else "http"
         self._fcm = Fcm(
             clock=clock or SystemClock(),
             allow_anonymous=allow_anonymous,
@@ -49,6 +53,8 @@ class Emulator:
             on_push=on_push,
         )
         self._server = _listening(bind, self._fcm)
+        if tls:
+            self._server.encrypt(tls)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="fcm-emulator"
         )
@@ -58,7 +64,7 @@ class Emulator:
     def url(self) -> str:
         """Where it listens; what FCM_ENDPOINT is to be."""
         host, port = str(self._server.server_address[0]), self._server.server_address[1]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def inbox(
         self,

@@ -1,0 +1,631 @@
+"""What every transport promises, against the emulator over real HTTP: one attempt, one outcome, in time.
+
+The emulator counts the POSTs. A transport that joins (see TRANSPORTS) has to pass the whole of it.
+"""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from firebase_admin import messaging
+
+from domain.clock import ManualClock, SystemClock
+from domain.messages import DeliveryStatus, Outcome
+from domain.people import TargetKind
+from notifiers.base import Notifier
+from notifiers.console import ConsoleNotifier
+from notifiers.emulator.account import service_account, write_service_account
+from notifiers.emulator.server import Emulator
+from notifiers.firebase import AccountUnusable, FirebaseNotifier, SdkChanged
+from notifiers.memory import MemoryNotifier
+from tests.acceptance.certificates import server_side
+from tests.acceptance.raw_server import RawServer, Script, saying
+from tests.unit.notifiers.samples import MESSAGE_ID, envelope, push
+
+ACCEPTED, REJECTED = DeliveryStatus.ACCEPTED, DeliveryStatus.REJECTED
+UNAVAILABLE, UNKNOWN = DeliveryStatus.UNAVAILABLE, DeliveryStatus.UNKNOWN
+UNREGISTERED = DeliveryStatus.UNREGISTERED
+ROOT = Path(__file__).parents[2]
+
+TRANSPORTS: dict[str, Callable[..., Notifier]] = {"admin": FirebaseNotifier}
+"""Those that speak HTTP. Each is made with accounts, endpoint, timeout_s and ca_file."""
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> Callable[..., Notifier]:
+    return TRANSPORTS[request.param]
+
+
+@pytest.fixture
+def open_notifier(transport: Callable[..., Notifier]) -> Iterator[Callable[..., Notifier]]:
+    """Makes notifiers that are closed when the test ends."""
+    opened: list[Notifier] = []
+
+    def make(**options: Any) -> Notifier:
+        notifier = transport(**{"accounts": {"demo": "anonymous"}, "timeout_s": 5.0, **options})
+        opened.append(notifier)
+        return notifier
+
+    yield make
+    for notifier in opened:
+        notifier.close()
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def notifier(open_notifier: Callable[..., Notifier], emulator: Emulator) -> Notifier:
+    return open_notifier(endpoint=emulator.url)
+
+
+def posts(emulator: Emulator, **filters: Any) -> int:
+    return len(emulator.requests(kind="send", **filters))
+
+
+def timed(notifier: Notifier, target: str) -> tuple[Outcome, float]:
+    started = time.monotonic()
+    outcome = notifier.send(envelope(target))
+    return outcome, time.monotonic() - started
+
+
+class TestOneAttempt:
+    @pytest.mark.parametrize(
+        ("target", "status", "code", "retire"),
+        [
+            ("phone-1", ACCEPTED, None, False),
+            ("unregistered-1", UNREGISTERED, "UNREGISTERED", True),
+            ("invalid-1", REJECTED, "INVALID_ARGUMENT", True),
+            ("mismatch-1", REJECTED, "SENDER_ID_MISMATCH", True),
+            ("quota-1-x", UNAVAILABLE, "QUOTA_EXCEEDED", False),
+            ("unavailable-1-x", UNAVAILABLE, "UNAVAILABLE", False),
+            ("internal-1", UNAVAILABLE, "INTERNAL", False),
+            ("badgateway-1", UNAVAILABLE, "HTTP_502", False),
+            ("thirdparty-1", REJECTED, "THIRD_PARTY_AUTH_ERROR", False),
+            ("unauthenticated-1", REJECTED, "UNAUTHENTICATED", False),
+            ("reset-1", UNKNOWN, "CONNECTION_LOST", False),
+            ("lost-1", UNKNOWN, "CONNECTION_LOST", False),
+            ("garbage-1", UNKNOWN, "UNREADABLE_ANSWER", False),
+        ],
+    )
+    def test_every_answer_comes_from_exactly_one_post_and_at_once(
+        self,
+        notifier: Notifier,
+        emulator: Emulator,
+        target: str,
+        status: DeliveryStatus,
+        code: str | None,
+        retire: bool,
+    ) -> None:
+        outcome, elapsed = timed(notifier, target)
+
+        assert (outcome.status, outcome.error_code, outcome.retire) == (status, code, retire)
+        assert posts(emulator) == 1
+        assert elapsed < 2  # a hidden wait for Retry-After, or a back-off, would show
+        assert bool(outcome.provider_id) is (status is ACCEPTED)
+
+    @pytest.mark.parametrize(
+        ("target", "seconds"), [("quota-x", 60.0), ("quota-7-x", 7.0), ("unavailable-x", 30.0)]
+    )
+    def test_retry_after_is_reported_not_waited_for(
+        self, notifier: Notifier, target: str, seconds: float
+    ) -> None:
+        outcome, elapsed = timed(notifier, target)
+
+        assert outcome.retry_after_s == seconds
+        assert elapsed < 2
+
+    @pytest.mark.parametrize("target", ["hang-1", "slow-60000-x", "trickle-1"])
+    def test_no_answer_in_time_is_unknown_within_the_time_out_and_one_post(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator, target: str
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url, timeout_s=1.0)
+
+        outcome, elapsed = timed(notifier, target)
+
+        assert (outcome.status, outcome.error_code) == (UNKNOWN, "TIMEOUT")
+        assert 0.9 < elapsed < 2.5
+        assert posts(emulator) == 1
+
+    def test_the_same_notifier_is_healthy_after_time_outs_and_resets(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url, timeout_s=0.5)
+        for target in ("hang-1", "reset-1", "lost-1", "trickle-1"):
+            notifier.send(envelope(target))
+
+        assert {notifier.send(envelope(f"phone-{n}")).status for n in range(20)} == {ACCEPTED}
+
+    def test_other_sends_go_on_while_some_hang(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url, timeout_s=4.0)
+        with ThreadPoolExecutor(24) as pool:
+            stuck = [pool.submit(notifier.send, envelope(f"hang-{n}")) for n in range(16)]
+            started = time.monotonic()
+            sent = list(pool.map(lambda n: notifier.send(envelope(f"phone-{n}")).status, range(40)))
+            elapsed = time.monotonic() - started
+            assert {future.result().status for future in stuck} == {UNKNOWN}
+
+        assert sent == [ACCEPTED] * 40
+        assert elapsed < 3
+        assert posts(emulator) == 56
+
+    def test_many_threads_share_one_notifier(self, notifier: Notifier, emulator: Emulator) -> None:
+        targets = [f"{kind}-{n}" for n in range(50) for kind in ("phone", "unregistered")]
+        with ThreadPoolExecutor(16) as pool:
+            statuses = list(pool.map(lambda name: notifier.send(envelope(name)).status, targets))
+
+        assert statuses == [ACCEPTED, UNREGISTERED] * 50
+        assert posts(emulator) == 100
+
+    def test_a_connection_the_server_closed_while_idle_costs_no_message(
+        self, open_notifier: Callable[..., Notifier]
+    ) -> None:
+        with Emulator() as first:
+            notifier = open_notifier(endpoint=first.url)
+            assert notifier.send(envelope()).status is ACCEPTED
+            bind = first.url.removeprefix("http://")
+        with Emulator(bind) as second:
+            assert notifier.send(envelope()).status is ACCEPTED
+            assert posts(second) == 1
+
+
+class TestNeverSent:
+    def test_a_closed_port_is_unavailable(self, open_notifier: Callable[..., Notifier]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as held:
+            port = held.getsockname()[1]
+
+        outcome = open_notifier(endpoint=f"http://127.0.0.1:{port}").send(envelope())
+
+        assert (outcome.status, outcome.error_code) == (UNAVAILABLE, "NOT_REACHED")
+
+    @pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 64}.invalid"])
+    def test_a_name_that_is_not_known_is_unavailable(
+        self, open_notifier: Callable[..., Notifier], host: str
+    ) -> None:
+        outcome = open_notifier(endpoint=f"http://{host}").send(envelope())
+
+        assert (outcome.status, outcome.error_code) == (UNAVAILABLE, "NOT_REACHED")
+
+    def test_a_server_without_tls_is_unavailable(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url.replace("http:", "https:"))
+
+        assert notifier.send(envelope()).error_code == "NOT_REACHED"
+        assert posts(emulator) == 0
+
+    def test_only_a_certificate_that_is_trusted_gets_the_message(
+        self, open_notifier: Callable[..., Notifier], tmp_path: Path
+    ) -> None:
+        context, ca_file = server_side(tmp_path)
+        with Emulator(tls=context) as emulator:
+            distrusted = open_notifier(endpoint=emulator.url).send(envelope())
+            assert (distrusted.status, distrusted.error_code) == (UNAVAILABLE, "NOT_REACHED")
+            assert posts(emulator) == 0
+
+            trusting = open_notifier(endpoint=emulator.url, ca_file=ca_file)
+            assert [trusting.send(envelope()).status for _ in range(3)] == [ACCEPTED] * 3
+            assert posts(emulator) == 3
+
+    def test_a_reset_under_tls_is_unknown_for_the_message_may_have_arrived(
+        self, open_notifier: Callable[..., Notifier], tmp_path: Path
+    ) -> None:
+        context, ca_file = server_side(tmp_path)
+        with Emulator(tls=context) as emulator:
+            notifier = open_notifier(endpoint=emulator.url, ca_file=ca_file, timeout_s=1.0)
+
+            assert [notifier.send(envelope(t)).status for t in ("reset-1", "hang-1", "lost-1")] == [
+                UNKNOWN
+            ] * 3
+            assert posts(emulator) == 3
+
+
+def trickling_head(connection: socket.socket) -> None:
+    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.1)
+
+
+def cut_in_the_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+
+class TestOddAnswers:
+    @pytest.mark.parametrize(
+        ("script", "status"),
+        [
+            pytest.param(saying("200 OK", b"[]"), UNKNOWN, id="200 with a list"),
+            pytest.param(saying("200 OK", b"{}"), UNKNOWN, id="200 without a name"),
+            pytest.param(saying("200 OK", b""), UNKNOWN, id="200 with nothing"),
+            pytest.param(
+                saying("200 OK", b'{"n":' + b"1" * 5000 + b"}"), UNKNOWN, id="200, big int"
+            ),
+            pytest.param(saying("200 OK", b"x" * 3_000_000), UNKNOWN, id="200, huge"),
+            pytest.param(saying("200 OK", b"x", "Content-Encoding: gzip"), UNKNOWN, id="no gzip"),
+            pytest.param(saying("400 Bad", b'{"error": "plain"}'), REJECTED, id="400 with text"),
+            pytest.param(
+                saying("403 No", b'{"error": {"details": 5}}'), REJECTED, id="403 with odd details"
+            ),
+            pytest.param(
+                saying("502 Bad Gateway", "<p>Störung</p>".encode("latin-1")),
+                UNAVAILABLE,
+                id="502 in Latin-1",
+            ),
+            pytest.param(saying("500 Oops", b"\xff\xfe\x00"), UNAVAILABLE, id="500 with bytes"),
+            pytest.param(saying("504 Gateway Timeout", b""), UNKNOWN, id="504"),
+            pytest.param(lambda c: c.sendall(b"SSH-2.0-x\r\n"), UNKNOWN, id="not HTTP"),
+            pytest.param(lambda c: c.sendall(b""), UNKNOWN, id="hang-up"),
+            pytest.param(cut_in_the_body, UNKNOWN, id="cut in the body"),
+            pytest.param(trickling_head, UNKNOWN, id="a head that trickles"),
+        ],
+    )
+    def test_every_odd_answer_is_an_outcome_of_one_request(
+        self, open_notifier: Callable[..., Notifier], script: Script, status: DeliveryStatus
+    ) -> None:
+        with RawServer(script) as server:
+            outcome, elapsed = timed(open_notifier(endpoint=server.url, timeout_s=1.5), "phone-1")
+
+            assert (outcome.status, outcome.retire) == (status, False)
+            assert server.requests == 1
+            assert elapsed < 3
+
+    @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Again", "308 There"])
+    def test_a_redirection_is_not_followed(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator, status: str
+    ) -> None:
+        there = f"Location: {emulator.url}/v1/projects/demo/messages:send"
+        with RawServer(saying(status, b"", there)) as server:
+            outcome = open_notifier(endpoint=server.url).send(envelope())
+
+        assert outcome.status is UNAVAILABLE
+        assert posts(emulator) == 0
+
+
+class TestTheMessage:
+    def test_the_phone_shows_the_push(self, notifier: Notifier, emulator: Emulator) -> None:
+        outcome = notifier.send(
+            envelope(
+                "phone-1", push=push(data={"offer": "soup", "deep_link": "https://x.example/"})
+            )
+        )
+
+        [shown] = emulator.inbox(target="phone-1", project="demo")
+        assert shown["id"] == outcome.provider_id
+        assert (shown["title"], shown["body"]) == ("Hot soup, Aino?", "Kallio is 120 m away.")
+        assert shown["data"] == {"offer": "soup", "deep_link": "https://x.example/"}
+        assert (shown["collapse"], shown["priority"]) == (MESSAGE_ID, "high")
+        assert shown["message"]["apns"]["headers"]["apns-collapse-id"] == MESSAGE_ID
+
+    def test_an_installation_id_is_addressed_as_one(
+        self, notifier: Notifier, emulator: Emulator
+    ) -> None:
+        notifier.send(envelope("fid-1", kind=TargetKind.FID))
+
+        assert emulator.inbox()[0]["target_kind"] == "fid"
+
+    def test_the_same_message_twice_is_shown_once(
+        self, notifier: Notifier, emulator: Emulator
+    ) -> None:
+        notifier.send(envelope())
+        notifier.send(envelope())
+
+        assert (len(emulator.inbox()), posts(emulator)) == (1, 2)
+
+    def test_a_message_fcm_cannot_take_is_not_sent(
+        self, notifier: Notifier, emulator: Emulator
+    ) -> None:
+        outcome = notifier.send(envelope(push=push(data={"n": 5})))
+
+        assert (outcome.status, outcome.error_code) == (REJECTED, "UNSENDABLE")
+        assert posts(emulator) == 0
+
+    @pytest.mark.parametrize("project", ["two words", "a/b?c#d", "ünïcode", "example.com:shop"])
+    def test_a_projects_name_cannot_change_the_address(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator, project: str
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url, accounts={project: "anonymous"})
+
+        notifier.send(envelope(project=project))
+
+        assert posts(emulator) in (0, 1)
+        assert {r["project"] for r in emulator.requests()} <= {project}
+
+
+class TestAccounts:
+    @pytest.fixture
+    def account(self, emulator: Emulator, tmp_path: Path) -> str:
+        return str(write_service_account(tmp_path / "demo.json", url=emulator.url, project="demo"))
+
+    def test_a_service_account_is_used_through_oauth_with_one_token_for_all_threads(
+        self, open_notifier: Callable[..., Notifier], account: str
+    ) -> None:
+        with Emulator(allow_anonymous=False, latency_ms=20) as strict:
+            notifier = open_notifier(
+                endpoint=strict.url, accounts={"demo": self.moved(account, strict)}
+            )
+            with ThreadPoolExecutor(16) as pool:
+                statuses = list(pool.map(lambda n: notifier.send(envelope()).status, range(64)))
+
+            assert set(statuses) == {ACCEPTED}
+            assert all(request["authorized"] for request in strict.requests(kind="send"))
+            assert len(strict.requests(kind="token")) == 1
+
+    def moved(self, account: str, emulator: Emulator) -> str:
+        info = json.loads(Path(account).read_text())
+        Path(account).write_text(json.dumps({**info, "token_uri": f"{emulator.url}/token"}))
+        return account
+
+    def test_a_token_that_fcm_no_longer_takes_costs_one_message_and_is_replaced(
+        self, open_notifier: Callable[..., Notifier], account: str
+    ) -> None:
+        clock = ManualClock(SystemClock().now())
+        with Emulator(clock=clock) as emulator:
+            notifier = open_notifier(
+                endpoint=emulator.url, accounts={"demo": self.moved(account, emulator)}
+            )
+            assert notifier.send(envelope()).status is ACCEPTED
+            clock.advance(hours=2)
+            assert notifier.send(envelope()).error_code == "UNAUTHENTICATED"
+            clock.advance(hours=-2)
+
+            assert notifier.send(envelope()).status is ACCEPTED
+            assert (posts(emulator), len(emulator.requests(kind="token"))) == (3, 2)
+
+    def test_each_brand_sends_with_its_own_account(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator, tmp_path: Path
+    ) -> None:
+        paths = {
+            project: str(
+                write_service_account(
+                    tmp_path / f"{project}.json", url=emulator.url, project=project
+                )
+            )
+            for project in ("bakery", "salon")
+        }
+        notifier = open_notifier(endpoint=emulator.url, accounts=paths)
+
+        assert notifier.send(envelope(project="bakery")).status is ACCEPTED
+        assert notifier.send(envelope(project="salon")).status is ACCEPTED
+        assert [r["project"] for r in emulator.requests(kind="send")] == ["bakery", "salon"]
+
+    def test_an_account_of_another_project_is_refused_and_retires_nobody(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator, account: str
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url, accounts={"other": account})
+
+        outcome = notifier.send(envelope(project="other"))
+
+        assert (outcome.status, outcome.error_code) == (REJECTED, "PERMISSION_DENIED")
+        assert not outcome.retire
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            saying("500 Oops", b"{}"),
+            saying("503 Later", b'{"error": "temporarily_unavailable"}'),
+            saying("400 Bad", b'{"error": "invalid_grant", "error_description": "no"}'),
+            saying("200 OK", b"[]"),
+            saying("200 OK", b'"text"'),
+            saying("200 OK", b'{"access_token": "x", "expires_in": "soon"}'),
+            lambda connection: connection.sendall(b""),
+            lambda connection: time.sleep(3),
+        ],
+        ids=["500", "503", "400", "list", "text", "odd life", "hang-up", "hang"],
+    )
+    def test_without_an_access_token_nothing_is_sent_and_the_endpoint_is_asked_once(
+        self,
+        open_notifier: Callable[..., Notifier],
+        emulator: Emulator,
+        account: str,
+        script: Script,
+    ) -> None:
+        with RawServer(script) as tokens:
+            info = json.loads(Path(account).read_text())
+            Path(account).write_text(json.dumps({**info, "token_uri": f"{tokens.url}/token"}))
+            notifier = open_notifier(
+                endpoint=emulator.url, accounts={"demo": account}, timeout_s=1.0
+            )
+
+            outcome, elapsed = timed(notifier, "phone-1")
+
+            assert (outcome.status, outcome.error_code) == (UNAVAILABLE, "NO_ACCESS_TOKEN")
+            assert tokens.requests == 1
+            assert elapsed < 2.5
+        assert posts(emulator) == 0
+
+    def test_credentials_are_looked_up_at_each_send(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator, account: str
+    ) -> None:
+        brands: dict[str, str] = {}
+        notifier = open_notifier(endpoint=emulator.url, accounts=brands.get)
+
+        before = notifier.send(envelope())
+        brands["demo"] = "anonymous"
+        anonymous = notifier.send(envelope())
+        brands["demo"] = account
+        authorized = notifier.send(envelope())
+
+        assert (before.status, before.error_code) == (UNAVAILABLE, "ACCOUNT_UNUSABLE")
+        assert (anonymous.status, authorized.status) == (ACCEPTED, ACCEPTED)
+        assert [r["authorized"] for r in emulator.requests(kind="send")] == [False, True]
+
+    @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"type": "authorized_user"}'])
+    def test_an_unreadable_account_is_named_and_mending_it_is_enough(
+        self,
+        open_notifier: Callable[..., Notifier],
+        emulator: Emulator,
+        tmp_path: Path,
+        content: str | None,
+    ) -> None:
+        path = tmp_path / "account.json"
+        if content is not None:
+            path.write_text(content)
+        notifier = open_notifier(endpoint=emulator.url, accounts={"demo": str(path)})
+
+        outcome = notifier.send(envelope())
+        assert (outcome.status, outcome.error_code) == (UNAVAILABLE, "ACCOUNT_UNUSABLE")
+        assert str(path) in (outcome.detail or "")
+
+        path.write_text(json.dumps(service_account(emulator.url, "demo")))
+        assert notifier.send(envelope()).status is ACCEPTED
+
+    def test_a_netrc_does_not_replace_our_credentials(
+        self,
+        open_notifier: Callable[..., Notifier],
+        emulator: Emulator,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login someone password else\n")
+        monkeypatch.setenv("NETRC", str(netrc))
+
+        assert open_notifier(endpoint=emulator.url).send(envelope()).status is ACCEPTED
+        assert not emulator.requests()[0]["authorized"]
+
+    def test_nothing_is_sent_after_close(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator
+    ) -> None:
+        notifier = open_notifier(endpoint=emulator.url)
+        notifier.close()
+        notifier.close()
+
+        assert notifier.send(envelope()).status is UNAVAILABLE
+        assert posts(emulator) == 0
+
+
+WATCHED = """
+import json, sys, threading, time
+contacted = set()
+def watch(event, args):
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        contacted.add(f"{args[1][0]}:{args[1][1]}")
+    if event == "socket.getaddrinfo":
+        contacted.add(f"{args[0]}:{args[1]}")
+sys.addaudithook(watch)
+from notifiers.firebase import FirebaseNotifier
+from tests.unit.notifiers.samples import envelope
+notifier = FirebaseNotifier(accounts={"demo": sys.argv[2]}, endpoint=sys.argv[1])
+statuses = [notifier.send(envelope(t)).status for t in ("phone-1", "unauthenticated-1", "phone-2")]
+time.sleep(0.5)  # for anything that runs in the background
+notifier.close()
+print(json.dumps({"contacted": sorted(contacted), "statuses": statuses}))
+"""
+
+
+class TestTheAdminTransport:
+    """What belongs to firebase-admin alone."""
+
+    def test_no_other_host_is_contacted(self, tmp_path: Path) -> None:
+        with Emulator(allow_anonymous=False) as emulator:
+            account = write_service_account(tmp_path / "a.json", url=emulator.url, project="demo")
+            run = subprocess.run(
+                [sys.executable, "-c", WATCHED, emulator.url, str(account)],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONWARNINGS": "error"},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            address = emulator.url.removeprefix("http://")
+
+        assert run.stderr == ""
+        assert json.loads(run.stdout) == {
+            "contacted": [address],
+            "statuses": ["accepted", "rejected", "accepted"],
+        }
+
+    def test_an_sdk_without_its_inner_parts_stops_the_start(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(messaging, "_get_messaging_service")
+
+        with pytest.raises(SdkChanged, match="locked version"):
+            FirebaseNotifier(accounts={})
+
+    def test_an_sdk_with_another_address_stops_the_start(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(messaging._MessagingService, "FCM_URL", "https://x.example/{0}")
+
+        with pytest.raises(SdkChanged, match="_fcm_url"):
+            FirebaseNotifier(accounts={})
+
+    def test_an_sdk_whose_client_takes_no_session_stops_the_start(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Client:
+            def __init__(self, credential: Any = None, timeout: Any = None) -> None:
+                self.session = self
+
+            def mount(self, prefix: str, adapter: Any) -> None:
+                """As requests' sessions do."""
+
+        from firebase_admin import _http_client
+
+        monkeypatch.setattr(_http_client, "JsonHttpClient", Client)
+
+        with pytest.raises(SdkChanged, match="session"):
+            FirebaseNotifier(accounts={})
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            ({"endpoint": "fcm.googleapis.com"}, "web address"),
+            ({"endpoint": "ftp://x.example"}, "web address"),
+            ({"endpoint": "http://x.example/?a=b"}, "web address"),
+            ({"timeout_s": 0}, "above 0"),
+            ({"timeout_s": float("nan")}, "above 0"),
+            ({"ca_file": "/nowhere/ca.pem"}, "PEM"),
+        ],
+    )
+    def test_a_wrong_option_stops_the_start_and_says_which(
+        self, options: dict[str, Any], text: str
+    ) -> None:
+        with pytest.raises(ValueError, match=text):
+            FirebaseNotifier(accounts={}, **options)
+
+    def test_a_real_account_never_sends_its_token_unencrypted(
+        self, tmp_path: Path, emulator: Emulator
+    ) -> None:
+        path = tmp_path / "google.json"
+        info = {
+            **service_account(emulator.url, "demo"),
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+        path.write_text(json.dumps(info))
+        notifier = FirebaseNotifier(accounts={"demo": str(path)}, endpoint=emulator.url)
+
+        with pytest.raises(AccountUnusable, match="unencrypted"):
+            notifier.check("demo")
+        assert notifier.send(envelope()).error_code == "ACCOUNT_UNUSABLE"
+        notifier.close()
+
+
+@pytest.mark.parametrize(
+    "notifier", [MemoryNotifier(), ConsoleNotifier(io.StringIO())], ids=["memory", "console"]
+)
+def test_the_small_ways_out_keep_the_same_contract(notifier: Notifier) -> None:
+    targets = [f"{kind}-{n}" for n in range(20) for kind in ("hang", "unregistered", "phone")]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda name: notifier.send(envelope(name)), targets))
+
+    assert {outcome.status for outcome in outcomes} == {ACCEPTED}
+    assert all(outcome.provider_id for outcome in outcomes)
+    notifier.close()
+    notifier.close()
