@@ -195,7 +195,8 @@ class Dispatcher:
 
     def _take_back(self, post: Post) -> None:
         delivery_id = post.envelope.delivery_id
-        self._database.write(lambda tx: messages.lapse(tx, delivery_id, owner=self.id))
+        now = self._clock.now()
+        self._database.write(lambda tx: messages.lapse(tx, delivery_id, owner=self.id, now=now))
 
     def _resting(self) -> list[str]:
         now = self._monotonic()

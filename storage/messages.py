@@ -26,6 +26,7 @@ class Queued(Value):
     message: Message
     cause: Cause
     moment_id: str
+    decided_at: datetime
 
 
 class Line(Value):
@@ -73,7 +74,9 @@ def claim(
     The customers' locks order this against withdrawals: one of the two sees the other's work.
     """
     query = (
-        sa.select(MessageRow.__table__, DecisionRow.cause, DecisionRow.moment_id)
+        sa.select(
+            MessageRow.__table__, DecisionRow.cause, DecisionRow.moment_id, DecisionRow.decided_at
+        )
         .join(DecisionRow, DecisionRow.id == MessageRow.decision_id)
         .join(CustomerRow, CustomerRow.id == MessageRow.customer_id)
         .where(MessageRow.state == MessageState.QUEUED, MessageRow.due_at <= now)
@@ -171,15 +174,25 @@ def record(
     return True
 
 
-def lapse(tx: Transaction, delivery_id: str, *, owner: str) -> None:
-    """Takes back an intent whose POST did not start in time; the message is queued again for that device."""
+def lapse(tx: Transaction, delivery_id: str, *, owner: str, now: datetime) -> None:
+    """Takes back an intent whose POST did not start in time; the message is queued again for that device.
+
+    A message whose text a withdrawal has emptied meanwhile ends here instead.
+    """
     mine = tx.execute(
         sa.delete(DeliveryRow)
         .where(DeliveryRow.id == delivery_id, DeliveryRow.owner == owner)
         .where(DeliveryRow.status == DeliveryStatus.SENDING)
         .returning(DeliveryRow.message_id)
     ).one_or_none()
-    if mine is not None:
+    if mine is None:
+        return
+    emptied = tx.execute(
+        sa.update(MessageRow)
+        .where(MessageRow.id == mine.message_id, MessageRow.push.is_(None))
+        .values(state=MessageState.CANCELLED, reason="consent_missing", finished_at=now)
+    )
+    if not emptied.rowcount:
         _set_state(tx, mine.message_id, MessageState.QUEUED)
 
 
@@ -315,4 +328,9 @@ def _queued(row: sa.Row[tuple[object, ...]]) -> Queued:
         expires_at=values["expires_at"],
         state=MessageState(values["state"]),
     )
-    return Queued(message=message, cause=Cause(values["cause"]), moment_id=values["moment_id"])
+    return Queued(
+        message=message,
+        cause=Cause(values["cause"]),
+        moment_id=values["moment_id"],
+        decided_at=values["decided_at"],
+    )

@@ -277,6 +277,24 @@ def test_a_post_that_cannot_start_in_time_is_taken_back_and_checked_again(outbox
     assert outbox.state(message) == "sent"
 
 
+def test_a_text_that_was_emptied_meanwhile_is_not_queued_again(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    instants = iter([0.0, 0.0])
+
+    def monotonic() -> float:
+        if (at := next(instants, None)) is not None:
+            return at
+        outbox.database.write(
+            lambda tx: tx.execute(sa.update(MessageRow).values(push=None)) and None
+        )
+        return 5.0
+
+    late = outbox.dispatcher(monotonic=monotonic)
+    late.tick()
+    assert until(lambda: outbox.state(message) == "cancelled")
+    assert late.close()
+
+
 def test_a_project_that_asks_to_wait_is_left_alone(outbox: Outbox) -> None:
     busy = Outcome(status=DeliveryStatus.UNAVAILABLE, error_code="QUOTA_EXCEEDED", retry_after_s=30)
     notifier = Scripted({"phone": busy})
