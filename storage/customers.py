@@ -139,7 +139,8 @@ def _mine(
 
 def _columns(customer: Customer) -> dict[str, Any]:
     columns: dict[str, Any] = msgspec.to_builtins(customer)
-    return {**columns, "details": {name: columns.pop(name) for name in _DETAILS}}
+    details = {name: columns.pop(name) for name in _DETAILS}
+    return {**columns, "details": details}
 
 
 def _customer(row: sa.Row[Any]) -> Customer:
