@@ -54,7 +54,7 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
                 now=now,
             )
         )
-        return {**msgspec.structs.asdict(key), "key": text}
+        return {**_shown(key), "key": text}
 
     @blp.get("")
     @auth.secret(Scope.ADMIN)
@@ -64,8 +64,8 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     def list_keys(query: dict[str, Any], principal: Principal) -> dict[str, Any]:
         begin = after(query) or ""
         with parts.database.read() as tx:
-            rows = [key for key in _visible(tx, principal) if key.id > begin]
-        return page(rows[: query["limit"] + 1], query, lambda key: key.id)
+            rows = [_shown(key) for key in _visible(tx, principal) if key.id > begin]
+        return page(rows[: query["limit"] + 1], query, lambda key: str(key["id"]))
 
     @blp.delete("/<key_id>")
     @auth.secret(Scope.ADMIN)
@@ -84,6 +84,11 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         return gone()
 
     return blp
+
+
+def _shown(key: Key) -> dict[str, Any]:
+    secret = key.kind is CredentialKind.SECRET
+    return {**msgspec.structs.asdict(key), "kind": KINDS[secret]}
 
 
 def _visible(tx: Transaction, principal: Principal) -> list[Key]:

@@ -8,7 +8,6 @@ from service.schemas import fields
 from service.schemas.base import AppSchema
 
 MOST_ENTRIES = 100
-_RECEIPT_OF = {"description": "for a withdrawal: what it deleted"}
 
 
 class StatementSchema(AppSchema):
@@ -44,17 +43,20 @@ class StatementsSchema(AppSchema):
     )
 
 
-class WithdrawalReceiptSchema(ma.Schema):
+class DeletedSchema(ma.Schema):
     """What a withdrawal did at once, before it was answered."""
 
-    entry_id = ma.fields.Str()
-    purpose = ma.fields.Enum(Purpose, by_value=True)
     deleted = ma.fields.Dict(
         keys=ma.fields.Str(),
         values=ma.fields.Int(),
         metadata={"description": "rows by kind", "example": {"positions": 1, "visits": 3}},
     )
-    note = ma.fields.Str()
+    note = ma.fields.Str(metadata={"description": "what it means from now on"})
+
+
+class WithdrawalReceiptSchema(DeletedSchema):
+    entry_id = ma.fields.Str()
+    purpose = ma.fields.Enum(Purpose, by_value=True)
 
 
 class ConsentEntrySchema(ma.Schema):
@@ -73,7 +75,7 @@ class ConsentEntrySchema(ma.Schema):
     occurred_at = ma.fields.AwareDateTime()
     recorded_at = ma.fields.AwareDateTime(metadata={"description": "when it was received"})
     receipt = ma.fields.Nested(
-        WithdrawalReceiptSchema(only=("deleted", "note")), allow_none=True, metadata=_RECEIPT_OF
+        DeletedSchema, allow_none=True, metadata={"description": "of a withdrawal"}
     )
 
 

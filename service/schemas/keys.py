@@ -31,9 +31,7 @@ class KeySchema(ma.Schema):
     """A key without its secret."""
 
     id = ma.fields.Str()
-    kind = ma.fields.Function(
-        lambda key: KINDS[key.kind == "sk"], metadata={"type": "string", "enum": list(KINDS)}
-    )
+    kind = ma.fields.Str(validate=ma.validate.OneOf(KINDS))
     scopes = ma.fields.List(ma.fields.Enum(Scope, by_value=True))
     mode = ma.fields.Enum(Mode, by_value=True)
     label = ma.fields.Str(allow_none=True)
