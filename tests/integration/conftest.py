@@ -1,15 +1,18 @@
 """The API over a real database, called through Flask's test client."""
 
+import os
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+import jwt
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from domain.access import CredentialKind, Scope
 from domain.clock import ManualClock
-from domain.people import Mode
+from domain.people import Mode, Purpose
 from domain.policy import Brand
 from domain.settings import Settings
 from service.app import create_app
@@ -62,6 +65,15 @@ class Caller:
         return self("DELETE", path, **more)
 
 
+class Install(Caller):
+    """A registered device and whom it acts for."""
+
+    def __init__(self, client: FlaskClient, answer: Any) -> None:
+        super().__init__(client, answer["credential"])
+        self.device_id: str = answer["device_id"]
+        self.customer_id: str = answer["customer_id"]
+
+
 class World:
     """A brand with its keys behind a running application."""
 
@@ -103,6 +115,49 @@ class World:
             )
         )
         return Caller(self.client, text)
+
+    def device(
+        self, *granted: Purpose, app: Caller | None = None, target: str | None = None, **more: Any
+    ) -> Install:
+        """Registers a device, with `more` fields of the body, and grants these purposes as of now."""
+        value = target or f"token-{os.urandom(8).hex()}"
+        body = {"platform": "android", "target": {"kind": "token", "value": value}, **more}
+        answer = (app or self.app).post("/v1/devices", body)
+        assert answer.status_code in (200, 201), answer.json
+        device = Install(self.client, answer.json)
+        if granted:
+            self.say(device, *granted)
+        return device
+
+    def say(
+        self, device: Caller, *purposes: Purpose, granted: bool = True, at: datetime | None = None
+    ) -> TestResponse:
+        """Grants or withdraws these purposes, at the clock's time unless told otherwise."""
+        entries = [statement(each, granted, at or self.clock.now()) for each in purposes]
+        answer = device.post("/v1/consents", {"entries": entries})
+        assert answer.status_code == 201, answer.json
+        return answer
+
+    def customer_token(self, subject: str, brand: Brand | None = None, **claims: Any) -> str:
+        """What the brand's backend gives its app to prove who is signed in, good for an hour."""
+        brand = brand or self.brand
+        expires = int(self.clock.now().timestamp()) + 3600
+        given = {"sub": subject, "aud": brand.slug, "exp": expires, **claims}
+        return jwt.encode(given, brand.signing_secret, "HS256")
+
+
+def statement(purpose: Purpose, granted: bool, at: datetime, **more: Any) -> dict[str, Any]:
+    """One entry for `POST /v1/consents`."""
+    return {
+        "purpose": purpose.value,
+        "granted": granted,
+        "wording": "May we?",
+        "wording_version": "2026-05",
+        "locale": "en-GB",
+        "source": "onboarding",
+        "occurred_at": at.isoformat(),
+        **more,
+    }
 
 
 @pytest.fixture
