@@ -15,7 +15,6 @@ from storage.engine import Database
 
 MARGIN_S = 0.5
 _POLL_S = 0.02
-_SHREDDING_S = 1.5
 _log = structlog.get_logger()
 
 
@@ -33,23 +32,27 @@ class Settling:
         self._monotonic = monotonic
         self._sleep = sleep
 
-    def after_withdrawal(self, customer_id: str) -> None:
-        """Of one or more purposes of this person."""
+    def after_withdrawal(self, customer_id: str, *, emptied: bool = True) -> None:
+        """Of one or more purposes of this person. `emptied` is False where nothing was there to delete."""
         with self._database.read() as tx:
             pending = withdrawal.under_way(tx, customer_id=customer_id)
-        self._settle(pending)
+        self._starts(pending)
+        if emptied:
+            self._shred()
 
     def after_sign_out(self, device_id: str) -> None:
         with self._database.read() as tx:
             pending = withdrawal.under_way(tx, device_id=device_id)
-        self._settle(pending)
+        self._starts(pending)
+        self._shred()
 
     def after_link(self, device_id: str, customer_id: str) -> None:
         """Of a device with a known customer: a merge may have withdrawn, a move leaves pushes of the former owner."""
         with self._database.read() as tx:
             pending = withdrawal.under_way(tx, device_id=device_id)
             pending |= withdrawal.under_way(tx, customer_id=customer_id)
-        self._settle(pending)
+        self._starts(pending)
+        self._shred()
 
     def after_erasure(self, in_flight: int) -> None:
         """`in_flight` as the erasure counted; their rows are gone, so only time tells that they have started."""
@@ -57,19 +60,14 @@ class Settling:
             self._sleep(POST_STARTS_WITHIN_S + MARGIN_S)
         self._shred()
 
-    def _settle(self, pending: frozenset[str]) -> None:
+    def _starts(self, pending: frozenset[str]) -> None:
         deadline = self._monotonic() + POST_STARTS_WITHIN_S + MARGIN_S
         while pending and self._monotonic() < deadline:
             with self._database.read() as tx:
                 if not withdrawal.still_under_way(tx, pending):
-                    break
+                    return
             self._sleep(_POLL_S)
-        self._shred()
 
     def _shred(self) -> None:
-        deadline = self._monotonic() + _SHREDDING_S
-        while not self._database.shred():
-            if self._monotonic() >= deadline:
-                _log.warning("shredding_postponed")
-                return
-            self._sleep(_POLL_S)
+        if not self._database.shred():
+            _log.warning("shred_postponed")  # a long reader is in the way; the store tries again

@@ -61,7 +61,7 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         if not all(each.granted for each in given):
             with parts.database.read() as tx:
                 customer_id = devices.customer_of(tx, device_id)
-            settling.after_withdrawal(customer_id)
+            settling.after_withdrawal(customer_id, emptied=_emptied(response))
         return response
 
     @blp.get("")
@@ -97,6 +97,12 @@ def answer(entries: list[Entry]) -> dict[str, Any]:
 def current(standing: Consents) -> dict[Purpose, dict[str, Any]]:
     """Where each of the five purposes stands; no entry means no."""
     return {purpose: _standing(standing.of.get(purpose)) for purpose in Purpose}
+
+
+def _emptied(response: Response) -> bool:
+    """Whether any withdrawal found something to delete; a replayed answer tells it too."""
+    receipts = response.get_json()["receipts"]
+    return any(any(receipt["deleted"].values()) for receipt in receipts)
 
 
 def _standing(consent: Consent | None) -> dict[str, Any]:
