@@ -71,6 +71,12 @@ class Sky(Value):
     temperature: float | None = None
     wind: float | None = None
 
+    @classmethod
+    def of(cls, seen: Observation | None) -> "Sky | None":
+        if seen is None:
+            return None
+        return cls(word=seen.word, temperature=seen.temperature, wind=seen.wind)
+
 
 class Candidate(Value, omit_defaults=True):
     """One offer as it stands for this person now; its text and conditions are found by id and revision.

@@ -32,3 +32,9 @@ class Observation(Value):
     temperature: float | None = None
     wind: float | None = None
     precipitation: float | None = None
+
+    @property
+    def plausible(self) -> bool:
+        """Whether the numbers are ones that the sky has shown; what is unknown does not speak against them."""
+        limits = ((self.temperature, -95, 60), (self.wind, 0, 120), (self.precipitation, 0, 500))
+        return all(value is None or low <= value <= high for value, low, high in limits)

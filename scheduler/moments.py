@@ -70,3 +70,28 @@ def of_habit(*, brand_id: str, mode: Mode, customer_id: str, window: Window) -> 
         due_at=window.due_at,
         expires_at=min(window.due_at + LIFE[Cause.HABIT], window.ends_at),
     )
+
+
+def of_weather(
+    *,
+    brand_id: str,
+    mode: Mode,
+    customer_id: str,
+    device_id: str,
+    store_id: str,
+    turned: str,
+    now: datetime,
+) -> Moment:
+    """The moment of somebody near a store where the weather turned; `turned` names the place and time of the turn."""
+    return Moment(
+        id=new_id(),
+        brand_id=brand_id,
+        mode=mode,
+        customer_id=customer_id,
+        cause=Cause.WEATHER,
+        key=turned,
+        due_at=now,
+        expires_at=now + LIFE[Cause.WEATHER],
+        device_id=device_id,
+        store_id=store_id,
+    )

@@ -1,6 +1,6 @@
 """Moments: opened by whatever makes one, claimed by the engine, closed by their decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -27,6 +27,12 @@ def open_moment(tx: Transaction, moment: Moment) -> bool:
     """Adds a moment; False where this person has one of the same cause and key already."""
     row = msgspec.structs.asdict(moment)
     return bool(tx.execute(insert(tx, MomentRow).values(row).on_conflict_do_nothing()).rowcount)
+
+
+def open_many(tx: Transaction, wanted: Iterable[Moment]) -> None:
+    """Adds moments, but for those whose cause and key a person has already."""
+    if rows := [msgspec.structs.asdict(moment) for moment in wanted]:
+        tx.execute(insert(tx, MomentRow).on_conflict_do_nothing(), rows)
 
 
 def claim_due(tx: Transaction, now: datetime, limit: int) -> list[Moment]:
@@ -59,8 +65,7 @@ def set_habits(tx: Transaction, wanted: Mapping[str, Moment | None]) -> None:
             MomentRow.decided_at.is_(None),
         )
     )
-    if rows := [msgspec.structs.asdict(moment) for moment in wanted.values() if moment]:
-        tx.execute(insert(tx, MomentRow).on_conflict_do_nothing(), rows)
+    open_many(tx, (moment for moment in wanted.values() if moment))
 
 
 def decided_habits(

@@ -26,18 +26,10 @@ class Near(Value):
 
 
 def add(tx: Transaction, observations: Iterable[Observation]) -> None:
-    """Stores what was fetched; an observation that is known already is left as it is."""
-    for seen in observations:
-        known = tx.execute(
-            sa.select(ObservationRow.id).where(
-                ObservationRow.cell == seen.cell,
-                ObservationRow.observed_at == seen.observed_at,
-                ObservationRow.provider == seen.provider,
-            )
-        ).first()
-        if known is None:
-            row = msgspec.structs.asdict(seen) | {"id": new_id()}
-            tx.execute(sa.insert(ObservationRow).values(**row))
+    """Stores what was fetched."""
+    rows = [msgspec.structs.asdict(seen) | {"id": new_id()} for seen in observations]
+    if rows:
+        tx.execute(sa.insert(ObservationRow), rows)
 
 
 def latest(
@@ -53,6 +45,16 @@ def latest(
         .order_by(ObservationRow.observed_at, ObservationRow.fetched_at)
     )
     return {row.cell: msgspec.convert(row._mapping, Observation) for row in rows}
+
+
+def fetched_at(tx: Transaction, cells: Sequence[str], *, since: datetime) -> dict[str, datetime]:
+    """When each cell was last fetched, where that was since then."""
+    rows = tx.execute(
+        sa.select(ObservationRow.cell, sa.func.max(ObservationRow.fetched_at).label("at"))
+        .where(ObservationRow.cell.in_(cells), ObservationRow.observed_at >= since)
+        .group_by(ObservationRow.cell)
+    )
+    return {row.cell: row.at for row in rows}
 
 
 def people_in_box(

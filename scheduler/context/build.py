@@ -169,10 +169,8 @@ def _hours_hold(at: Scene, offer: Offer, store: Store | None) -> bool | None:
 def _sky(at: Scene, store: Store | None) -> Sky | None:
     if store is None:
         return None
-    seen = at.ground.skies.get(Cell.at(latitude=store.latitude, longitude=store.longitude).key)
-    if seen is None:
-        return None
-    return Sky(word=seen.word, temperature=seen.temperature, wind=seen.wind)
+    cell = Cell.at(latitude=store.latitude, longitude=store.longitude)
+    return Sky.of(at.ground.skies.get(cell.key))
 
 
 def _left(offer: Offer, sold: tuple[int, int]) -> int | None:

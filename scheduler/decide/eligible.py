@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from domain.context import Candidate, Context
+from domain.context import Candidate, Context, Sky
 from domain.decisions import Reason
 from domain.offers import Offer, WeatherCondition
 from scheduler.decide.explain import clock_time, metres, weather_seen, weather_wanted
@@ -123,7 +123,7 @@ def _weather(_context: Context, offer: Offer, candidate: Candidate) -> Found:
             f"It needs {wish}; the weather is not known.",
             "Fresh weather comes.",
         )
-    if holds(wanted, candidate):
+    if holds(wanted, candidate.sky):
         return None
     return (
         "weather",
@@ -132,9 +132,8 @@ def _weather(_context: Context, offer: Offer, candidate: Candidate) -> Found:
     )
 
 
-def holds(wanted: WeatherCondition, candidate: Candidate) -> bool:
+def holds(wanted: WeatherCondition, sky: Sky | None) -> bool:
     """Whether every part of the condition holds; what is unknown never does."""
-    sky = candidate.sky
     if sky is None:
         return False
     return (

@@ -1,0 +1,132 @@
+"""Loads a claimed batch: a handful of set queries, whatever its size, and one `Scene` per moment."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from domain.context import Ground, Known
+from domain.decisions import Cause, Moment
+from domain.offers import Offer
+from domain.people import Consents, Mode, Wheel
+from domain.places import Store
+from domain.policy import Brand
+from domain.weather import Cell, Observation
+from scheduler.context.build import Scene, scene
+from scheduler.context.clock import first_zone
+from scheduler.context.premises import Premises
+from storage import brands, consents, contexts, customers, events, offers, profiles, stores, weather
+from storage.contexts import Phones
+from storage.engine import Transaction
+
+MEMORY = timedelta(days=30)
+REFUSED_FOR = timedelta(days=180)
+_USUAL = timedelta(days=90)
+_SKEW = timedelta(minutes=5)  # how far ahead of our clock a provider's may be
+
+
+def scenes(
+    tx: Transaction, moments: Sequence[Moment], *, now: datetime, weather_max_age: timedelta
+) -> list[Scene]:
+    """What is known around each of these moments. A moment of an erased person has no scene."""
+    grounds = _grounds(tx, moments, now, weather_max_age)
+    people = _people(tx, moments, grounds.values(), now)
+    premises = {key: Premises(ground.stores) for key, ground in grounds.items()}
+    return [
+        scene(
+            moment,
+            people[moment.customer_id],
+            grounds[_key(moment)],
+            premises[_key(moment)],
+            now=now,
+        )
+        for moment in moments
+        if moment.customer_id in people
+    ]
+
+
+def today(brand: Brand, now: datetime) -> str:
+    """The day that an offer's daily limit counts by: the brand's own."""
+    return now.astimezone(first_zone([brand.time_zone]) or UTC).date().isoformat()
+
+
+def _key(moment: Moment) -> tuple[str, Mode]:
+    return moment.brand_id, moment.mode
+
+
+def _grounds(
+    tx: Transaction, moments: Sequence[Moment], now: datetime, max_age: timedelta
+) -> dict[tuple[str, Mode], Ground]:
+    keys = {_key(moment) for moment in moments}
+    wheels = profiles.brand_wheels(tx, sorted({brand_id for brand_id, _ in keys}))
+    return {
+        key: _ground(tx, key, wheels.get(key[0], Wheel()), now, max_age) for key in sorted(keys)
+    }
+
+
+def _ground(
+    tx: Transaction, key: tuple[str, Mode], wheel: Wheel, now: datetime, max_age: timedelta
+) -> Ground:
+    brand_id, mode = key
+    brand = brands.by_id(tx, brand_id)
+    said = tuple(offers.active(tx, brand_id))
+    places = tuple(stores.of_brand(tx, brand_id))
+    return Ground(
+        brand=brand,
+        offers=said,
+        stores=places,
+        skies=_skies(tx, said, places, now, max_age),
+        sold=contexts.sold(tx, [each.id for each in said], mode=mode, day=today(brand, now)),
+        wheel=wheel,
+    )
+
+
+def _skies(
+    tx: Transaction,
+    said: Iterable[Offer],
+    places: Iterable[Store],
+    now: datetime,
+    max_age: timedelta,
+) -> dict[str, Observation]:
+    if not any(offer.body.when.weather for offer in said):
+        return {}
+    cells = {Cell.at(latitude=each.latitude, longitude=each.longitude).key for each in places}
+    return weather.latest(tx, sorted(cells), since=now - max_age, before=now + _SKEW)
+
+
+def _people(
+    tx: Transaction, moments: Sequence[Moment], grounds: Iterable[Ground], now: datetime
+) -> dict[str, Known]:
+    ids = sorted({moment.customer_id for moment in moments})
+    habitual = sorted({each.customer_id for each in moments if each.cause is Cause.HABIT})
+    phones = contexts.phones(tx, ids)
+    allowed = consents.of_many(tx, ids)
+    sent = contexts.sends(tx, ids, since=now - _memory(grounds))
+    answers = events.answers(tx, ids, now - REFUSED_FOR)
+    known = profiles.of_many(tx, ids)
+    seen = contexts.whereabouts(tx, ids)
+    usual = contexts.usual_stores(tx, habitual, since=now - _USUAL) if habitual else {}
+    return {
+        id_: Known(
+            customer=customer,
+            preferences=preferences,
+            consents=allowed.get(id_, Consents()),
+            reach=phones.get(id_, Phones()).reach,
+            zones=phones.get(id_, Phones()).zones,
+            locale=phones.get(id_, Phones()).locale,
+            sent=tuple(sent.get(id_, ())),
+            refused=_refused(answers.get(id_, ())),
+            profile=known.get(id_),
+            whereabouts=seen.get(id_),
+            usual_store_id=usual.get(id_),
+        )
+        for id_, (customer, preferences) in customers.of_many(tx, ids).items()
+    }
+
+
+def _refused(answers: Iterable[events.Answer]) -> tuple[str, ...]:
+    return tuple(sorted({a.offer_id for a in answers if a.type == "not_for_me" and a.offer_id}))
+
+
+def _memory(grounds: Iterable[Ground]) -> timedelta:
+    """How far back sends count: a month, or the longest distance that an offer keeps between two."""
+    days = (offer.body.limits.per_customer_days or 0 for each in grounds for offer in each.offers)
+    return max(MEMORY, timedelta(days=max(days, default=0)))
