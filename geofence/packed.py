@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.values import Value
 from geofence.distance import metres
 from geofence.earth import (
     ROUNDING_M,
@@ -16,7 +17,7 @@ from geofence.earth import (
     spans_of_circles,
 )
 from geofence.grid import Grid, Ints, Members, level_for, search
-from geofence.shapes import Circle, Polygon
+from geofence.shapes import Circle, Polygon, fingerprints
 
 OUTWARDS = (
     -1e-8,
@@ -28,12 +29,17 @@ OUTWARDS = (
 Shape = Circle | Polygon
 
 
-class Match(NamedTuple):
-    """A fence that holds a position, and the squared chord to the centre of its `reach`, in square metres."""
+class Match(Value, kw_only=False, gc=False):
+    """A fence that holds a position: its `chord_squared` (m²) is that to the centre of the circle of `radius_m`.
+
+    A polygon is given as such; it has radius NaN.
+    """
 
     id: Any
-    shape: Shape
+    fingerprint: int
+    radius_m: float
     chord_squared: float
+    polygon: Polygon | None
 
 
 class Fences(NamedTuple):
@@ -93,6 +99,7 @@ class Packed:
     def __init__(self, fences: Fences) -> None:
         self.fences = fences
         self._name = fences.ids.item
+        self._mark = _marks(fences).item
         self._grids = _grids(fences)
         self._probes = [grid.probe for grid in self._grids]
         self._bucket_mask, self._starts, self._rows = _buckets(fences.ids)
@@ -106,10 +113,14 @@ class Packed:
         return [self._name(row) for row, _ in found] if found else []
 
     def matches(self, lat: float, lon: float) -> list[Match]:
-        """The same fences with their shapes and distances."""
-        shape, name = self.fences.shape, self._name
+        """The same fences with what tells how deep inside the position lies."""
+        found = search(self._probes, lat, lon, self._settle)
+        if not found:
+            return []
+        radius, mark, polygon = self.fences.radii.item, self._mark, self.fences.polygons.get
         return [
-            Match(name(i), shape(i), c) for i, c in search(self._probes, lat, lon, self._settle)
+            Match(self._name(row), mark(row), radius(row), chord_squared, polygon(row))
+            for row, chord_squared in found
         ]
 
     def containing_many(self, lats: Floats, lons: Floats) -> tuple[Ints, NDArray[Any]]:
@@ -169,6 +180,14 @@ def _buckets(ids: NDArray[Any]) -> tuple[int, memoryview, memoryview]:
     starts = np.zeros(size + 1, np.uint32)
     np.cumsum(np.bincount(bucket, minlength=size), out=starts[1:])
     return size - 1, starts.data, np.argsort(bucket, kind="stable").astype(np.uint32).data
+
+
+def _marks(fences: Fences) -> NDArray[np.uint32]:
+    """The fingerprints of all shapes."""
+    marks = fingerprints(fences.lats, fences.lons, fences.radii)
+    for row, polygon in fences.polygons.items():
+        marks[row] = polygon.fingerprint
+    return marks
 
 
 def _grids(fences: Fences) -> list[Grid]:

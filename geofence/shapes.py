@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from domain.errors import Fault
 from domain.values import Value
@@ -16,6 +17,9 @@ from geofence.earth import Floats, Span, reach_of_span, span_of_circle
 
 LEAST_RADIUS_M = 10.0
 GREATEST_RADIUS_M = 100_000.0
+ODD = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)  # bits without a pattern
+_DOUBLES = struct.Struct("<3d").pack
+_AS_BITS = struct.Struct("<3Q").unpack
 
 
 class Shape(Protocol):
@@ -70,7 +74,9 @@ class Circle(Value, kw_only=False):
 
     @property
     def fingerprint(self) -> int:
-        return circle_fingerprint(self.lat, self.lon, self.radius_m)
+        bits: tuple[int, ...] = _AS_BITS(_DOUBLES(self.lat, self.lon, self.radius_m))
+        mixed = (bits[0] * ODD[0]) ^ (bits[1] * ODD[1]) ^ (bits[2] * ODD[2])
+        return mixed >> 32 & 0xFFFFFFFF
 
     def contains(self, lat: float, lon: float) -> bool:
         return within(self.lat, self.lon, lat, lon, self.radius_m)
@@ -79,12 +85,12 @@ class Circle(Value, kw_only=False):
         return metres(self.lat, self.lon, lat, lon) - self.radius_m
 
 
-def circle_fingerprint(lat: float, lon: float, radius_m: float) -> int:
-    """The fingerprint of a circle, for those who have only its numbers."""
-    return zlib.crc32(_THREE_DOUBLES(lat, lon, radius_m))
-
-
-_THREE_DOUBLES = struct.Struct("<3d").pack
+def fingerprints(lats: Floats, lons: Floats, radii: Floats) -> NDArray[np.uint32]:
+    """The fingerprints of circles: their bits, each number multiplied by its own odd constant."""
+    mixed = np.zeros(len(lats), np.uint64)
+    for column, odd in zip((lats, lons, radii), ODD, strict=True):
+        mixed ^= np.ascontiguousarray(column).view(np.uint64) * np.uint64(odd)
+    return (mixed >> np.uint64(32)).astype(np.uint32)
 
 
 class Polygon:
@@ -124,7 +130,7 @@ class Polygon:
             if self.span.west <= x <= self.span.east
         )
 
-    def contains_many(self, lats: Floats, lons: Floats) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    def contains_many(self, lats: Floats, lons: Floats) -> NDArray[np.bool_]:
         """`contains` for arrays of positions."""
         inside = np.zeros(len(lats), dtype=bool)
         for x in (lons, lons + 360.0, lons - 360.0):
@@ -137,11 +143,11 @@ class Polygon:
 
         That point is found in the plane that touches the earth at the position: within a thousandth for 100 km.
         """
-        x, y = self._nearest_on_sides(lat, lon)
-        outside = metres(lat, lon, y, (x + 180.0) % 360.0 - 180.0)
+        outside = metres(lat, lon, *self.nearest_on_edge(lat, lon))
         return -outside if self.contains(lat, lon) else outside
 
-    def _nearest_on_sides(self, lat: float, lon: float) -> tuple[float, float]:
+    def nearest_on_edge(self, lat: float, lon: float) -> tuple[float, float]:
+        """(lat, lon) of the point of the outline or a hole that is nearest in the plane at the position."""
         middle = (self.span.west + self.span.east) / 2
         lon = min((lon, lon + 360.0, lon - 360.0), key=lambda x: abs(x - middle))
         scale = np.array([max(cos(radians(lat)), 1e-9), 1.0])
@@ -153,7 +159,7 @@ class Polygon:
         gap = to_start - along[:, None] * side
         best = int(np.argmin(np.einsum("ij,ij->i", gap, gap)))
         x, y = start[best] + along[best] * (end[best] - start[best])
-        return float(x), float(y)
+        return float(y), (float(x) + 180.0) % 360.0 - 180.0
 
 
 def _as_lists(value: object) -> object:
