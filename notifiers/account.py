@@ -98,7 +98,7 @@ class Account:
         """
         service = _messaging_service(self._app, project)
         inner = self._session(self._route.endpoint, self._route.timeout_s)
-        inner.auth = self.bearer or _no_auth
+        inner.auth = self.bearer
         try:
             client = type(service._client)(
                 session=inner, retries=False, timeout=self._route.timeout_s
@@ -173,7 +173,3 @@ def _service_account(path: str) -> tuple[Any, str]:
 
 def _quoted(project: str) -> str:
     return quote(project, safe=":.")
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request

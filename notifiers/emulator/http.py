@@ -19,6 +19,8 @@ from notifiers.emulator.errors import NO_SUCH_METHOD
 from notifiers.emulator.fcm import HTML, JSON, Fcm, Reply
 
 _SEND = re.compile(r"/v1/projects/([^/]+)/messages:send")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+_HEX = re.compile(rb"[0-9a-fA-F]+")
 _LARGEST_BODY = 1024 * 1024
 _FILTERS = ("target", "project", "since", "kind")
 _PAGE_POLICY = (
@@ -198,7 +200,7 @@ class Handler(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._chunks()
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit():
+        if not _WHOLE_NUMBER.fullmatch(length):
             raise BodyRefused(HTTPStatus.BAD_REQUEST)
         if int(length) > _LARGEST_BODY:
             raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -216,10 +218,10 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def _chunk_size(self) -> int:
-        try:
-            return min(int(self.rfile.readline(64).split(b";")[0], 16), _LARGEST_BODY + 1)
-        except ValueError as error:
-            raise BodyRefused(HTTPStatus.BAD_REQUEST) from error
+        size = self.rfile.readline(64).split(b";")[0].strip()
+        if not _HEX.fullmatch(size):
+            raise BodyRefused(HTTPStatus.BAD_REQUEST)
+        return min(int(size, 16), _LARGEST_BODY + 1)
 
 
 def _cut(connection: socket.socket) -> None:

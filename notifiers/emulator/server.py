@@ -181,7 +181,7 @@ class _Lines:
 
 def _listening(bind: str, fcm: Fcm) -> Server:
     host, _, port = bind.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isascii() or not port.isdecimal():
         raise ValueError(
             f"cannot listen on {bind!r}: write it as host:port, such as {DEFAULT_BIND}"
         )

@@ -31,6 +31,13 @@ def test_what_fits_our_count_fits_fcms(title: str, body: str, data: dict[str, st
     assert emulator_takes(sent) or not fits
 
 
+def test_a_push_that_just_fits_our_count_fits_fcms_with_all_that_is_sent_beside_it() -> None:
+    just = push(body="x" * (PAYLOAD_LIMIT - encoded_size(push(body=""))))
+    assert encoded_size(just) == PAYLOAD_LIMIT
+
+    assert emulator_takes(b'{"message": %s}' % str(encode(envelope(push=just))).encode())
+
+
 @given(title=texts, body=texts, data=st.dictionaries(keys, texts, max_size=4))
 def test_our_count_is_never_below_the_keys_and_values(
     title: str, body: str, data: dict[str, str]
