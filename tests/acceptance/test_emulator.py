@@ -235,7 +235,7 @@ class TestInATest:
                 target = "hang-1" if number % 2 else "slow-60000-x"
                 connection.request("POST", SEND, json.dumps(message(target)))
             idle = http.client.HTTPConnection(netloc, timeout=20)
-            idle.connect()
+            ask(idle, "GET", "/healthz")
             while len(emulator.requests()) < 4:
                 time.sleep(0.01)
             started = time.monotonic()
