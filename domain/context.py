@@ -84,6 +84,7 @@ class Candidate(Value, omit_defaults=True):
     `store_id` is the store it would be about, `distance_m` the person's distance from it where their position is
     fresh. `store_open` is about the time of arrival; None where no opening hours are known. `elsewhere`: the moment
     belongs to a store at which this offer is not valid. `left`: the sends that its tightest limit still allows.
+    `unsayable`: why its text cannot be made for this person.
     """
 
     offer_id: str
@@ -98,6 +99,7 @@ class Candidate(Value, omit_defaults=True):
     last_sent_at: datetime | None = None
     said_in_daypart: bool = False
     refused: bool = False
+    unsayable: str | None = None
 
 
 class Likely(Value, omit_defaults=True):

@@ -13,6 +13,7 @@ from domain.weather import Cell, Observation
 from scheduler.context.build import Scene, scene
 from scheduler.context.clock import first_zone
 from scheduler.context.premises import Premises
+from scheduler.decide.eligible import LONGEST_DAYS
 from storage import brands, consents, contexts, customers, events, offers, profiles, stores, weather
 from storage.contexts import Phones
 from storage.engine import Transaction
@@ -67,7 +68,7 @@ def _ground(
 ) -> Ground:
     brand_id, mode = key
     brand = brands.by_id(tx, brand_id)
-    said = tuple(offers.active(tx, brand_id))
+    said = tuple(offers.active(tx, brand_id, now))
     places = tuple(stores.of_brand(tx, brand_id))
     return Ground(
         brand=brand,
@@ -129,4 +130,4 @@ def _refused(answers: Iterable[events.Answer]) -> tuple[str, ...]:
 def _memory(grounds: Iterable[Ground]) -> timedelta:
     """How far back sends count: a month, or the longest distance that an offer keeps between two."""
     days = (offer.body.limits.per_customer_days or 0 for each in grounds for offer in each.offers)
-    return max(MEMORY, timedelta(days=max(days, default=0)))
+    return max(MEMORY, timedelta(days=min(LONGEST_DAYS, max(days, default=0))))

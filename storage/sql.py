@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from storage.engine import Transaction
 
@@ -29,3 +30,10 @@ def lease_now(tx: Transaction) -> datetime:
         now: datetime = tx.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         return now
     return datetime.fromtimestamp(time.time(), tz=UTC)
+
+
+def must_repeat(error: Exception) -> bool:
+    """Whether `error` ends the transaction whatever a savepoint does: a lost race, a lost connection, a full disk."""
+    return isinstance(error, OperationalError | InterfaceError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )

@@ -7,6 +7,8 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from domain.context import Candidate, Context, Ground, Known, Likely, Sky
 from domain.decisions import Cause, Moment
 from domain.offers import Offer
@@ -46,6 +48,18 @@ def scene(
 
 def context(at: Scene) -> Context:
     """The inputs of the decision at this moment."""
+    return with_offers(person(at), at)
+
+
+def with_offers(known: Context, at: Scene) -> Context:
+    """The context with every offer as it stands for this person now."""
+    here = known.local_date, known.daypart
+    candidates = tuple(map(partial(_candidate, at, here), at.ground.offers))
+    return msgspec.structs.replace(known, candidates=candidates)
+
+
+def person(at: Scene) -> Context:
+    """The context without offers: all that the rules on the person ask for."""
     moment, known = at.moment, at.known
     local = at.now.astimezone(at.zone) if at.zone else None
     here = (local.date().isoformat(), daypart(local)) if local else (None, None)
@@ -72,7 +86,6 @@ def context(at: Scene) -> Context:
         ),
         draw=_draw(at.ground.brand.id, known.customer.id),
         likely=_likely(at),
-        candidates=tuple(map(partial(_candidate, at, here), at.ground.offers)),
     )
 
 

@@ -8,6 +8,8 @@ from domain.decisions import Reason
 from domain.offers import Offer, WeatherCondition
 from scheduler.decide.explain import clock_time, metres, weather_seen, weather_wanted
 
+LONGEST_DAYS = 3650.0  # between two sends of an offer; what lies further back is not remembered
+
 
 def lacks(context: Context, offer: Offer, candidate: Candidate) -> Reason | None:
     """The first rule that rules this offer out for this person at this moment."""
@@ -160,13 +162,15 @@ def _repeat(context: Context, offer: Offer, candidate: Candidate) -> Found:
             "The next three hours begin.",
         )
     days, last = offer.body.limits.per_customer_days, candidate.last_sent_at
-    if days is None or last is None or context.decided_at >= last + timedelta(days=days):
+    if days is None or last is None:
         return None
-    frees = clock_time(last + timedelta(days=days), context.zone)
+    frees = last + timedelta(days=min(days, LONGEST_DAYS))
+    if context.decided_at >= frees:
+        return None
     return (
         "repeat",
         f"The person got it within the last {days:g} days.",
-        f"It may be said again from {frees}.",
+        f"It may be said again from {clock_time(frees, context.zone)}.",
     )
 
 
@@ -180,25 +184,44 @@ def _stock(_context: Context, _offer: Offer, candidate: Candidate) -> Found:
     )
 
 
-_ON_OFFER = (_life, _muted, _refused, _audience, _cause, _place, _hours, _weather, _repeat, _stock)
+def _text(_context: Context, _offer: Offer, candidate: Candidate) -> Found:
+    if candidate.unsayable is None:
+        return None
+    return (
+        "no_text",
+        f"Its text cannot be made for this person: {candidate.unsayable}.",
+        "The brand gives the text a default for what may be missing.",
+    )
+
+
+_ON_OFFER = (
+    _life,
+    _muted,
+    _refused,
+    _audience,
+    _cause,
+    _place,
+    _hours,
+    _weather,
+    _repeat,
+    _stock,
+    _text,
+)
 
 
 def none_fits(offers: Sequence[Offer], ruled_out: Sequence[Reason]) -> tuple[Reason, ...]:
     """The reason of a silence for want of an offer, followed by why each one was ruled out."""
-    text = (
-        f"None of the brand's {len(offers)} offers fits this person at this moment."
-        if offers
-        else "The brand has no offer."
-    )
-    return (
-        (
+    if not offers:
+        return (
             Reason(
                 code="no_offer",
-                text=text,
-                would_change="An offer fits; each says below what it lacks.",
+                text="The brand has no offer.",
+                would_change="The brand adds an offer.",
             ),
-            *ruled_out,
         )
-        if offers
-        else (Reason(code="no_offer", text=text, would_change="The brand adds an offer."),)
+    first = Reason(
+        code="no_offer",
+        text=f"None of the brand's {len(offers)} offers fits this person at this moment.",
+        would_change="An offer fits; each says below what it lacks.",
     )
+    return (first, *ruled_out)

@@ -139,7 +139,9 @@ def interests_of(tx: Transaction, now: datetime) -> list[Interest]:
         interest
         for brand in brands.everyone(tx)
         if not brand.policy.paused
-        for interest in _of_brand(offers.active(tx, brand.id), stores.of_brand(tx, brand.id), now)
+        for interest in _of_brand(
+            offers.active(tx, brand.id, now), stores.of_brand(tx, brand.id), now
+        )
     ]
 
 

@@ -1,0 +1,79 @@
+"""Deletes what has served its time, and keeps jobs that one process should do to one process."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from domain.clock import Clock
+from storage import fixes, idempotency, leases, weather
+from storage.engine import Database, Transaction
+
+WEATHER_KEPT = timedelta(days=30)
+_MOST = 10_000  # rows per transaction, so that nobody waits long
+_log = structlog.get_logger()
+
+
+class Housekeeping:
+    """`tick` purges in small transactions until nothing is left to purge."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def tick(self) -> int:
+        """Returns how many rows were deleted."""
+        now = self._clock.now()
+        purges: dict[str, Callable[[Transaction], int]] = {
+            "received_ids": lambda tx: fixes.forget(tx, now=now, limit=_MOST),
+            "answers": lambda tx: idempotency.purge(tx, now),
+            "weather": lambda tx: weather.purge(tx, before=now - WEATHER_KEPT),
+        }
+        gone = {name: self._all(purge) for name, purge in purges.items()}
+        if any(gone.values()):
+            _log.info("purged", **gone)
+        return sum(gone.values())
+
+    def _all(self, purge: Callable[[Transaction], int]) -> int:
+        total = 0
+        while (rows := self._database.write(purge)) >= _MOST:
+            total += rows
+        return total + rows
+
+
+class Single:
+    """Runs a job only while this process holds its lease. A frozen process loses it after `length`.
+
+    What two processes do at once for that reason must do no harm: moments have unique keys, purges find nothing twice.
+    On SQLite there is one process by the lock file, and the lease is always its own.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[], object],
+        *,
+        name: str,
+        owner: str,
+        database: Database,
+        length: timedelta = timedelta(seconds=60),
+    ) -> None:
+        self._run = run
+        self._name = name
+        self._owner = owner
+        self._database = database
+        self._length = length
+
+    def __call__(self) -> None:
+        if self._database.is_sqlite or self._mine():
+            self._run()
+
+    def release(self) -> None:
+        """Lets another process take over at once; for a clean stop."""
+        if not self._database.is_sqlite:
+            self._database.write(lambda tx: leases.release(tx, name=self._name, owner=self._owner))
+
+    def _mine(self) -> bool:
+        epoch = self._database.write(
+            lambda tx: leases.acquire(tx, name=self._name, owner=self._owner, length=self._length)
+        )
+        return epoch is not None
