@@ -1,5 +1,6 @@
 """Which fences hold a position: exact, fast at a million fences, immutable, cheap to change."""
 
+from collections import ChainMap
 from collections.abc import Hashable, Iterable, Sequence
 from math import fmod, isfinite
 from typing import Any, NamedTuple
@@ -7,13 +8,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geofence.earth import Floats
+from geofence.earth import HALF_MERIDIAN_M, Floats
 from geofence.grid import Ints
+from geofence.nearest import Nearby, by_edge, nearest_in
 from geofence.packed import Fences, Match, Packed, Shape, id_array
 
 CHUNK = 16_384  # positions whose candidates stay in the processor's cache together
 MOST_FRESH = 256  # changes that are packed anew with each edit (half a millisecond)
 SMALL = 20_000  # fences that are packed anew without a noticeable pause (ten milliseconds)
+
+
+class Watch(NamedTuple):
+    """Fences to monitor, nearest first, as (id, metres to its edge).
+
+    Within `valid_m` of the position asked for, no fence that is left out can be entered.
+    """
+
+    fences: list[tuple[Any, float]]
+    valid_m: float
 
 
 class Layer(NamedTuple):
@@ -129,6 +141,23 @@ class FenceIndex:
             rows, ids = rows[order], ids[order]
         return rows + start, ids
 
+    def nearest(self, lat: float, lon: float, k: int) -> list[tuple[Any, float]]:
+        """(id, metres to its edge, below 0 inside) of the `k` nearest fences by edge, in exact order."""
+        if k < 1:
+            return []
+        lon = _wrapped(lat, lon)
+        found: list[Nearby] = []
+        for i, packed in enumerate((self._base, *(layer.packed for layer in self._over))):
+            younger = ChainMap(*(layer.changes for layer in self._over[i:]))
+            found += nearest_in(packed, lat, lon, k, younger if self._over[i:] else ())
+        return [(near.id, near.edge_m) for near in sorted(found, key=by_edge)[:k]]
+
+    def watch(self, lat: float, lon: float, k: int) -> Watch:
+        """The `k` nearest fences for a phone to monitor, and how far it may move before it must ask again."""
+        found = self.nearest(lat, lon, k + 1)
+        beyond = found[k][1] if len(found) > k else HALF_MERIDIAN_M
+        return Watch(found[:k], max(0.0, beyond))
+
     def with_changes(
         self,
         upserts: Iterable[tuple[Hashable, Shape]] = (),
@@ -156,7 +185,7 @@ class FenceIndex:
     def crowded(self) -> bool:
         """Whether the changes since the last merge are so many that `merged` would make look-ups faster."""
         changed = sum(len(layer.changes) for layer in self._over)
-        return changed > max(MOST_FRESH, len(self._base) / 16)
+        return changed > max(MOST_FRESH, len(self._base) / 64)
 
     def merged(self) -> "FenceIndex":
         """The same fences packed as one: nothing an answer shows, only faster and smaller."""

@@ -12,6 +12,7 @@ from geofence.distance import metres
 from geofence.earth import (
     ROUNDING_M,
     Floats,
+    Span,
     cartesian_many,
     chord_bounds_many,
     spans_of_circles,
@@ -19,6 +20,7 @@ from geofence.earth import (
 from geofence.grid import Grid, Ints, Members, level_for, search
 from geofence.shapes import Circle, Polygon, fingerprints
 
+NONE = np.empty(0, np.int64)
 OUTWARDS = (
     -1e-8,
     1e-8,
@@ -126,12 +128,16 @@ class Packed:
     def containing_many(self, lats: Floats, lons: Floats) -> tuple[Ints, NDArray[Any]]:
         """(rows, ids): every pair of a position and a fence that holds it, rows ascending."""
         found = [self._settled(*grid.search_many(lats, lons), lats, lons) for grid in self._grids]
-        rows = np.concatenate([rows for rows, _ in found] or [np.empty(0, np.int64)])
-        fences = np.concatenate([fences for _, fences in found] or [np.empty(0, np.int64)])
+        rows = np.concatenate([rows for rows, _ in found] or [NONE])
+        fences = np.concatenate([fences for _, fences in found] or [NONE])
         if len(found) > 1:
             order = np.argsort(rows, kind="stable")
             rows, fences = rows[order], fences[order]
         return rows, self.fences.ids[fences]
+
+    def touching(self, span: Span) -> Ints:
+        """The rows of all fences that touch the span, and of some around it."""
+        return np.concatenate([grid.touching(span) for grid in self._grids] or [NONE])
 
     def _settle(self, row: int, lat: float, lon: float) -> bool:
         polygon = self.fences.polygons.get(row)
