@@ -38,6 +38,10 @@ class Limiter:
             retry_after_s=wait,
         )
 
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._buckets)
+
     def _tokens(self, key: str, now: float) -> float:
         tokens, as_of = self._buckets.get(key, (self._size, now))
         return min(self._size, tokens + (now - as_of) * self._per_second)
