@@ -286,6 +286,9 @@ def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
             "connect_timeout": 10,
             "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=10s -c statement_timeout=60s",
         },
+        execution_options={
+            "preserve_rowcount": True
+        },  # else an INSERT that found a conflict counts as -1
         json_serializer=_json,
         json_deserializer=msgspec.json.decode,
     )

@@ -96,3 +96,13 @@ def test_two_processes_may_migrate_at_once(postgres_database: Database) -> None:
     for thread in threads:
         thread.join()
     assert migrate.differences(postgres_database) == []
+
+
+def test_a_row_that_was_there_already_counts_as_none_added(database: Database) -> None:
+    lease = {"name": "a", "owner": new_id(), "epoch": 1}
+
+    def added(tx: Transaction) -> int:
+        row = insert(tx, LeaseRow).values(**lease, until=lease_now(tx))
+        return tx.execute(row.on_conflict_do_nothing()).rowcount
+
+    assert [database.write(added) for _ in range(2)] == [1, 0]
