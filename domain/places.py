@@ -68,6 +68,7 @@ class Geofence(Value):
     shape: dict[str, object]
     name: str | None = None
     store_id: str | None = None
+    store: str | None = None  # its external id
     dwell_s: int | None = None
     active: bool = True
     revision: int = 1

@@ -1,0 +1,179 @@
+"""Offers of a brand, every revision of them, and the counters of their sends."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from domain.errors import Fault, Invalid, NotFound, Stale
+from domain.ids import new_id
+from domain.offers import Offer, OfferBody
+from domain.people import Mode
+from storage import stores
+from storage.engine import Transaction
+from storage.models import OfferCounterRow, OfferRevisionRow, OfferRow
+from storage.sql import insert, locked
+
+IN_ALL = ""  # the counter of all days together
+
+
+def put(
+    tx: Transaction,
+    *,
+    brand_id: str,
+    external_id: str,
+    body: OfferBody,
+    now: datetime,
+    expected: int | None = None,
+) -> tuple[Offer, bool]:
+    """Saves the next revision of the offer; says whether it is new. One that was deleted comes back.
+
+    Stale where `expected` (from If-Match) is not the newest revision; Invalid where a store of it is not there.
+    """
+    _refuse_unknown_stores(tx, brand_id, body.stores)
+    found = _newest(tx, brand_id, external_id)
+    there = found is not None and found.deleted_at is None
+    if expected is not None and (not there or found.revision != expected):
+        raise Stale("This offer was changed meanwhile; read it again and repeat your change.")
+    saved = Offer(
+        id=found.id if found else new_id(),
+        brand_id=brand_id,
+        external_id=external_id,
+        revision=found.revision + 1 if found else 1,
+        body=body,
+    )
+    _save(tx, saved, now=now, is_new=found is None)
+    return saved, not there
+
+
+def get(tx: Transaction, *, brand_id: str, external_id: str) -> Offer:
+    row = tx.execute(
+        sa.select(OfferRow.__table__).where(*_there(brand_id), OfferRow.external_id == external_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no offer {external_id!r}.")
+    return _offer(row)
+
+
+def page(tx: Transaction, *, brand_id: str, after: str | None, limit: int) -> list[Offer]:
+    """Up to `limit` offers in the order of their external ids, from behind `after`."""
+    query = sa.select(OfferRow.__table__).where(*_there(brand_id))
+    if after is not None:
+        query = query.where(OfferRow.external_id > after)
+    return [_offer(row) for row in tx.execute(query.order_by(OfferRow.external_id).limit(limit))]
+
+
+def active(tx: Transaction, brand_id: str, at: datetime | None = None) -> list[Offer]:
+    """The offers that are switched on, oldest first; with `at`, those among them whose life has not ended by then."""
+    query = sa.select(OfferRow.__table__).where(*_there(brand_id)).order_by(OfferRow.id)
+    offers = (_offer(row) for row in tx.execute(query))
+    return [offer for offer in offers if offer.body.active and not _ended(offer.body, at)]
+
+
+def as_of(tx: Transaction, offer_id: str, revision: int) -> Offer | None:
+    """The offer as a decision saw it; None where there was no such revision."""
+    row = tx.execute(
+        sa.select(OfferRevisionRow.__table__, OfferRow.external_id, OfferRow.id)
+        .join(OfferRow, OfferRow.id == OfferRevisionRow.offer_id)
+        .where(OfferRevisionRow.offer_id == offer_id, OfferRevisionRow.revision == revision)
+    ).one_or_none()
+    return None if row is None else _offer(row)
+
+
+def delete(tx: Transaction, *, brand_id: str, external_id: str, now: datetime) -> None:
+    """Takes the offer out of use; its revisions stay, so that what was decided with it can be explained."""
+    offer = get(tx, brand_id=brand_id, external_id=external_id)
+    tx.execute(sa.update(OfferRow).where(OfferRow.id == offer.id).values(deleted_at=now))
+
+
+def reserve(tx: Transaction, offer: Offer, mode: Mode, day: str) -> bool:
+    """Counts one send in all and on `day` (a date of the brand's zone), or neither where a limit is reached.
+
+    Holds the counters until the end of the transaction, so that no number of schedulers passes a limit; who reserves
+    several offers does so in the order of their ids, or PostgreSQL may have to break a deadlock.
+    """
+    limits = offer.body.limits
+    whole = min((n for n in (limits.total, limits.stock) if n is not None), default=None)
+    if not _count(tx, offer.id, mode, IN_ALL, whole):
+        return False
+    if _count(tx, offer.id, mode, day, limits.per_day):
+        return True
+    tx.execute(_UNCOUNT, {"offer": offer.id, "in_mode": mode, "on": IN_ALL})
+    return False
+
+
+_UNCOUNT = (
+    sa.update(OfferCounterRow)
+    .where(
+        OfferCounterRow.offer_id == sa.bindparam("offer"),
+        OfferCounterRow.mode == sa.bindparam("in_mode"),
+        OfferCounterRow.day == sa.bindparam("on"),
+    )
+    .values(sends=OfferCounterRow.sends - 1)
+)
+
+
+def _count(tx: Transaction, offer_id: str, mode: Mode, day: str, limit: int | None) -> bool:
+    """Adds one to a counter unless it stands at its limit; one statement, so that two cannot pass together."""
+    if limit == 0:
+        return False
+    first = insert(tx, OfferCounterRow).values(offer_id=offer_id, mode=mode, day=day, sends=1)
+    counted = tx.execute(
+        first.on_conflict_do_update(
+            index_elements=["offer_id", "mode", "day"],
+            set_={"sends": OfferCounterRow.sends + 1},
+            where=None if limit is None else OfferCounterRow.sends < limit,
+        ).returning(OfferCounterRow.sends)
+    )
+    return counted.one_or_none() is not None
+
+
+def _save(tx: Transaction, offer: Offer, *, now: datetime, is_new: bool) -> None:
+    body = msgspec.to_builtins(offer.body)
+    row = {"revision": offer.revision, "body": body, "updated_at": now, "deleted_at": None}
+    if is_new:
+        names = {"id": offer.id, "brand_id": offer.brand_id, "external_id": offer.external_id}
+        tx.execute(sa.insert(OfferRow).values(**names, **row))
+    else:
+        tx.execute(sa.update(OfferRow).where(OfferRow.id == offer.id).values(**row))
+    tx.execute(
+        sa.insert(OfferRevisionRow).values(
+            offer_id=offer.id,
+            revision=offer.revision,
+            brand_id=offer.brand_id,
+            body=body,
+            saved_at=now,
+        )
+    )
+
+
+def _newest(tx: Transaction, brand_id: str, external_id: str) -> Any:
+    query = sa.select(OfferRow.id, OfferRow.revision, OfferRow.deleted_at).where(
+        OfferRow.brand_id == brand_id, OfferRow.external_id == external_id
+    )
+    return tx.execute(locked(tx, query)).one_or_none()
+
+
+def _refuse_unknown_stores(tx: Transaction, brand_id: str, names: Sequence[str]) -> None:
+    there = stores.ids(tx, brand_id, names)
+    faults = tuple(
+        Fault(pointer=f"/stores/{n}", detail="There is no such store; PUT it to /v1/stores first.")
+        for n, name in enumerate(names)
+        if name not in there
+    )
+    if faults:
+        raise Invalid("The offer names a store that there is not.", faults=faults)
+
+
+def _ended(body: OfferBody, at: datetime | None) -> bool:
+    return at is not None and body.life.ends_at is not None and body.life.ends_at <= at
+
+
+def _there(brand_id: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return OfferRow.brand_id == brand_id, OfferRow.deleted_at.is_(None)
+
+
+def _offer(row: sa.Row[Any]) -> Offer:
+    return msgspec.convert(row._mapping, Offer)
