@@ -11,17 +11,12 @@ from storage.engine import Transaction
 
 
 class Code(StrEnum):
-    """Why one fix or event was not taken. Apps rely on these words; `docs/locations.md` and `docs/events.md` explain them."""
+    """Why an event was not taken; for fixes `geofence.gate.Rejection` has more. Apps rely on these words."""
 
-    INVALID_POSITION = "invalid_position"
-    INVALID_ACCURACY = "invalid_accuracy"
     FUTURE = "future"
     TOO_OLD = "too_old"
     CONSENT_MISSING = "consent_missing"
     BEFORE_CONSENT = "before_consent"
-    MOCK = "mock"
-    TELEPORT = "teleport"
-    OUT_OF_ORDER = "out_of_order"
     CUSTOMER_MISSING = "customer_missing"
     CUSTOMER_NOT_ALLOWED = "customer_not_allowed"
     UNKNOWN_CUSTOMER = "unknown_customer"
@@ -32,7 +27,7 @@ class Code(StrEnum):
 
 class Rejected(Value):
     event_id: str
-    code: Code
+    code: str
 
 
 class Passage(Value):
@@ -57,7 +52,7 @@ class Judged(Value):
     """One row's id, and why it is not taken; None where nothing speaks against it."""
 
     event_id: str
-    code: Code | None
+    code: str | None
 
 
 class Sifted(Value):

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from domain.clock import Clock
 from domain.policy import Brand
 from domain.settings import Settings
+from scheduler.fences import FenceCache
 from service.metrics import Metrics
 from storage.engine import Database
 
@@ -14,7 +16,7 @@ from storage.engine import Database
 class IdTokens(Protocol):
     """Proves a Firebase ID token of a brand's own project; answers its subject, or None."""
 
-    def subject(self, token: str, project: str) -> str | None: ...
+    def subject(self, project: str, token: str) -> str | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,11 @@ class Parts:
     id_tokens: IdTokens
     wake: Callable[[], None]
     ready: Callable[[], dict[str, str]]  # what is not ready, by part; empty where all is well
+
+    @cached_property
+    def fences(self) -> FenceCache:
+        """The brands' fences in memory, shared by all views and the loop of this process."""
+        return FenceCache(self.database)
 
 
 def project_of(brand: Brand, settings: Settings) -> str | None:

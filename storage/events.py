@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -12,7 +11,7 @@ from domain.ids import new_id
 from domain.people import Mode
 from domain.values import Value
 from storage.engine import Transaction
-from storage.models import CustomerRow, DecisionRow, DeviceRow, EventRow, StoreRow
+from storage.models import CustomerRow, DecisionRow, EventRow, StoreRow
 
 _IN_BODY = ("service", "slot", "items", "amount", "properties")
 
@@ -77,17 +76,6 @@ def answers(
     return found
 
 
-def owner(tx: Transaction, device_id: str) -> str | None:
-    """The customer of a live device, who cannot be erased or withdraw before the commit."""
-    query = (
-        sa.select(CustomerRow.id)
-        .join(DeviceRow, DeviceRow.customer_id == CustomerRow.id)
-        .where(DeviceRow.id == device_id, DeviceRow.retired_at.is_(None))
-    )
-    found: str | None = tx.execute(_held(tx, query)).scalar_one_or_none()
-    return found
-
-
 def customers(
     tx: Transaction, *, brand_id: str, mode: Mode, external_ids: Collection[str]
 ) -> dict[str, str]:
@@ -101,7 +89,9 @@ def customers(
         )
         .order_by(CustomerRow.id)
     )
-    return {row.external_id: row.id for row in tx.execute(_held(tx, query))}
+    if tx.dialect.name == "postgresql":  # against what locks them for update, and nobody else
+        query = query.with_for_update(read=True, key_share=True)
+    return {row.external_id: row.id for row in tx.execute(query)}
 
 
 def stores(tx: Transaction, *, brand_id: str, external_ids: Collection[str]) -> dict[str, Place]:
@@ -118,13 +108,6 @@ def deciders(tx: Transaction, decision_ids: Collection[str]) -> dict[str, str | 
         DecisionRow.id.in_(decision_ids)
     )
     return {row.id: row.customer_id for row in tx.execute(query)}
-
-
-def _held(tx: Transaction, query: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
-    """Against withdrawals and erasures, which lock the customer for themselves, and against nobody else."""
-    if tx.dialect.name != "postgresql":
-        return query
-    return query.with_for_update(of=CustomerRow, read=True, key_share=True)
 
 
 def _columns(stored: StoredEvent, now: datetime) -> dict[str, object]:

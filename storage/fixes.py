@@ -24,7 +24,7 @@ _WHEREABOUTS = (Purpose.LOCATION, Purpose.BACKGROUND_LOCATION)
 class Position(Value):
     """Where a device was last. `state` is the matcher's memory of it, opaque here.
 
-    `dwell_due_at` is when a dwell falls due though no further fix comes; None where nothing waits.
+    `due_at` is when time alone changes that state (a dwell, a silence); None where it never does.
     """
 
     device_id: str
@@ -35,12 +35,13 @@ class Position(Value):
     accuracy_m: float
     occurred_at: datetime
     state: bytes
-    dwell_due_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 class Tracked(Value):
     """A live device as its next fixes find it: whose it is, what they allow, and where it was."""
 
+    device_id: str
     customer_id: str
     mode: Mode
     consents: Consents  # of the two location purposes
@@ -88,18 +89,25 @@ def track(tx: Transaction, device_id: str) -> Tracked | None:
     None where it has been retired meanwhile. The position of a former owner of the device is not shown.
     """
     if tx.dialect.name == "postgresql":
-        tx.execute(_LOCK, {"device": device_id})
+        _lock(tx, device_id)
     rows = tx.execute(_TRACKED, {"device": device_id}).all()
     if not rows:
         return None
     first = rows[0]
     return Tracked(
+        device_id=device_id,
         customer_id=first.owner_id,
         mode=Mode(first.mode),
         consents=Consents(of={Purpose(row.purpose): _consent(row) for row in rows if row.purpose}),
         fences=first.revision or 0,
         position=msgspec.convert(first._mapping, Position) if first.device_id else None,
     )
+
+
+def _lock(tx: Transaction, device_id: str) -> None:
+    """A merge may have given the device away while this waited for its person: the second look finds the new one."""
+    if tx.execute(_LOCK, {"device": device_id}).first() is None:
+        tx.execute(_LOCK, {"device": device_id})
 
 
 def _consent(row: sa.Row[tuple[object, ...]]) -> Consent:
@@ -171,19 +179,28 @@ def _upsert(insert: Any) -> Any:
 
 
 _SAVE = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
+_IS_DUE = PositionRow.due_at <= sa.bindparam("now", type_=UtcTime)
+_DUE_BRANDS = sa.select(PositionRow.brand_id).where(_IS_DUE).distinct()
 _DUE = (
     sa.select(PositionRow.__table__, DeviceRow.mode)
     .join(DeviceRow, DeviceRow.id == PositionRow.device_id)
-    .where(PositionRow.dwell_due_at <= sa.bindparam("now", type_=UtcTime))
-    .order_by(PositionRow.dwell_due_at)
+    .where(_IS_DUE, PositionRow.brand_id.in_(sa.bindparam("brands", expanding=True)))
+    .order_by(PositionRow.due_at)
     .limit(sa.bindparam("most"))
 )
 
 
-def claim_due(tx: Transaction, *, now: datetime, limit: int) -> list[tuple[Position, Mode]]:
-    """Up to `limit` positions whose dwell is due, longest overdue first, locked; what others hold is left to them."""
+def due_brands(tx: Transaction, now: datetime) -> list[str]:
+    """The brands with devices whose state time alone changes now."""
+    return list(tx.execute(_DUE_BRANDS, {"now": now}).scalars())
+
+
+def claim_due(
+    tx: Transaction, *, brand_ids: Collection[str], now: datetime, limit: int
+) -> list[tuple[Position, Mode]]:
+    """Up to `limit` such devices of these brands, longest overdue first, locked; what others hold is left to them."""
     query = _DUE
     if tx.dialect.name == "postgresql":
         query = query.with_for_update(of=[PositionRow, DeviceRow], skip_locked=True, key_share=True)
-    rows = tx.execute(query, {"now": now, "most": limit})
+    rows = tx.execute(query, {"now": now, "brands": list(brand_ids), "most": limit})
     return [(msgspec.convert(row._mapping, Position), Mode(row.mode)) for row in rows]

@@ -6,8 +6,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base, Id, Json, UtcTime
 
-_OPEN = sa.text("exited_at IS NULL")
-
 
 class StoreRow(Base):
     __tablename__ = "stores"
@@ -66,18 +64,15 @@ class PositionRow(Base):
     accuracy_m: Mapped[float] = mapped_column(sa.Float(53))
     occurred_at: Mapped[datetime] = mapped_column(UtcTime)
     state: Mapped[bytes] = mapped_column(sa.LargeBinary)
-    # When a dwell falls due without a further fix; None where nothing waits.
-    dwell_due_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
+    # When time alone changes the state: a dwell falls due, or its visits have been silent too long. None: never.
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
 
 
 class VisitRow(Base):
     """From enter to exit of one device at one fence."""
 
     __tablename__ = "visits"
-    __table_args__ = (
-        sa.Index(None, "customer_id", "entered_at"),
-        sa.Index("ix_visits_open", "device_id", sqlite_where=_OPEN, postgresql_where=_OPEN),
-    )
+    __table_args__ = (sa.Index(None, "customer_id", "entered_at"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     brand_id: Mapped[str] = mapped_column(Id)

@@ -131,13 +131,6 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(batch_op.f("ix_visits_device_id"), ["device_id"], unique=False)
-        batch_op.create_index(
-            "ix_visits_open",
-            ["device_id"],
-            unique=False,
-            sqlite_where=sa.text("exited_at IS NULL"),
-            postgresql_where=sa.text("exited_at IS NULL"),
-        )
 
     op.create_table(
         "weather_observations",
@@ -542,7 +535,7 @@ def upgrade() -> None:
         sa.Column("accuracy_m", sa.Float(precision=53), nullable=False),
         sa.Column("occurred_at", UtcTime(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
-        sa.Column("dwell_due_at", UtcTime(), nullable=True),
+        sa.Column("due_at", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["device_id"], ["devices.id"], name=op.f("fk_device_positions_device_id")
         ),
@@ -557,14 +550,12 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_device_positions_customer_id"), ["customer_id"], unique=False
         )
-        batch_op.create_index(
-            batch_op.f("ix_device_positions_dwell_due_at"), ["dwell_due_at"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_device_positions_due_at"), ["due_at"], unique=False)
 
 
 def downgrade() -> None:
     with op.batch_alter_table("device_positions") as batch_op:
-        batch_op.drop_index(batch_op.f("ix_device_positions_dwell_due_at"))
+        batch_op.drop_index(batch_op.f("ix_device_positions_due_at"))
         batch_op.drop_index(batch_op.f("ix_device_positions_customer_id"))
         batch_op.drop_index(batch_op.f("ix_device_positions_brand_id_latitude"))
 
@@ -640,11 +631,6 @@ def downgrade() -> None:
 
     op.drop_table("weather_observations")
     with op.batch_alter_table("visits") as batch_op:
-        batch_op.drop_index(
-            "ix_visits_open",
-            sqlite_where=sa.text("exited_at IS NULL"),
-            postgresql_where=sa.text("exited_at IS NULL"),
-        )
         batch_op.drop_index(batch_op.f("ix_visits_device_id"))
         batch_op.drop_index(batch_op.f("ix_visits_customer_id_entered_at"))
 

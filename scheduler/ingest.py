@@ -1,0 +1,181 @@
+"""Taking fixes: one transaction from the device's lock to its visits and moments. What was answered is committed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from domain.access import Principal
+from domain.clock import Clock
+from domain.errors import Forbidden, Unauthenticated
+from domain.people import Purpose
+from domain.places import Fix
+from geofence.presence import Transition
+from geofence.transitions import DeviceState, Fences, dwell_due, silence_due, step, tick
+from scheduler import judging
+from scheduler.fences import FenceCache, Snapshot
+from scheduler.receipts import Judged, Receipt, Rejected, sift
+from scheduler.visits import Whose, follow_up
+from storage import fixes as storage
+from storage.engine import Database, Transaction
+from storage.fixes import Position, Tracked
+
+_AT_ONCE = 500  # devices whose time is up, in one transaction
+
+_state = msgspec.msgpack.Decoder(DeviceState)
+_pack = msgspec.msgpack.Encoder()
+
+
+class OutdatedFences(Exception):
+    """The brand's fences have changed since this snapshot; load at least `revision`."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
+
+
+class Ingest:
+    """Applies fixes, and time where no fix comes. Any thread may call."""
+
+    def __init__(self, database: Database, clock: Clock, fences: FenceCache) -> None:
+        self._database = database
+        self._clock = clock
+        self._fences = fences
+
+    def receive(self, principal: Principal, fixes: Sequence[Fix]) -> Receipt:
+        """Takes a device's fixes and returns once they are committed.
+
+        Forbidden (`consent_missing`) without `location` consent: then nothing is stored.
+        """
+        held = self._fences.held(principal.brand_id)
+        try:
+            return self._database.write(lambda tx: self.fixes(tx, principal, fixes, held))
+        except OutdatedFences as outdated:
+            loaded = self._fences.at_least(principal.brand_id, outdated.revision)
+        return self._database.write(
+            lambda tx: self.fixes(tx, principal, fixes, loaded, loaded_for_this=True)
+        )
+
+    def fixes(
+        self,
+        tx: Transaction,
+        principal: Principal,
+        given: Sequence[Fix],
+        snapshot: Snapshot,
+        *,
+        loaded_for_this: bool = False,
+    ) -> Receipt:
+        """`receive` within a transaction. OutdatedFences where the snapshot is old and was not loaded for this call."""
+        now = self._clock.now()
+        tracked = _tracked(tx, principal.device_id or "")
+        if snapshot.revision < tracked.fences and not loaded_for_this:
+            raise OutdatedFences(tracked.fences)
+        judged = [
+            Judged(event_id=each.event_id, code=judging.fix(each, tracked.consents, now))
+            for each in given
+        ]
+        sifted = sift(tx, judged, scope_id=tracked.device_id, now=now)
+        walk = _walk(tracked.position, _in_order(given, judged, sifted.fresh), snapshot.fences, now)
+        whose = Whose(
+            device_id=tracked.device_id,
+            customer_id=tracked.customer_id,
+            brand_id=principal.brand_id,
+            mode=tracked.mode,
+        )
+        if walk.moved:
+            storage.save(tx, _position(whose, walk.state))
+        return Receipt(
+            accepted=len(sifted.fresh) - len(walk.rejected),
+            duplicates=sifted.duplicates,
+            rejected=(*sifted.rejected, *walk.rejected),
+            transitions=follow_up(tx, whose, walk.told, now=now),
+        )
+
+    def pass_time(self) -> bool:
+        """Says the dwells and ends the visits that fall due though no fix comes; True where a moment may have opened.
+
+        Costs one read where nothing is due. Call it every second, and again at once while it answers True.
+        """
+        now = self._clock.now()
+        with self._database.read() as tx:
+            brands = storage.due_brands(tx, now)
+        if not brands:
+            return False
+        snapshots = {brand_id: self._fences.newest(brand_id).fences for brand_id in brands}
+        return self._database.write(lambda tx: self.due(tx, snapshots, now=now))
+
+    def due(self, tx: Transaction, fences: Mapping[str, Fences], *, now: datetime) -> bool:
+        """`pass_time` within a transaction, for the brands in `fences`; True where anything happened."""
+        happened = False
+        for position, mode in storage.claim_due(tx, brand_ids=fences, now=now, limit=_AT_ONCE):
+            whose = Whose(
+                device_id=position.device_id,
+                customer_id=position.customer_id,
+                brand_id=position.brand_id,
+                mode=mode,
+            )
+            ticked = tick(_state.decode(position.state), fences[position.brand_id], now=now)
+            storage.save(tx, _position(whose, ticked.state))
+            follow_up(tx, whose, ticked.transitions, now=now)
+            happened = happened or bool(ticked.transitions)
+        return happened
+
+
+class Walk(NamedTuple):
+    """What a row of fixes makes of a device's state."""
+
+    state: DeviceState
+    told: tuple[Transition, ...]
+    rejected: tuple[Rejected, ...]
+    moved: bool
+
+
+def _tracked(tx: Transaction, device_id: str) -> Tracked:
+    tracked = storage.track(tx, device_id)
+    if tracked is None:
+        raise Unauthenticated("This device has been signed out; register it again.")
+    if tracked.consents.granted(Purpose.LOCATION) is None:
+        detail = "This person has not agreed to `location`; ask them, then POST /v1/consents."
+        raise Forbidden(detail, code="consent_missing")
+    return tracked
+
+
+def _in_order(given: Sequence[Fix], judged: Sequence[Judged], fresh: set[str]) -> list[Fix]:
+    """The first fix of each fresh id, in the order of device time."""
+    first = {
+        fix.event_id: fix
+        for fix, row in zip(reversed(given), reversed(judged), strict=True)
+        if row.code is None and row.event_id in fresh
+    }
+    return sorted(first.values(), key=lambda fix: fix.occurred_at)
+
+
+def _walk(position: Position | None, fixes: Sequence[Fix], fences: Fences, now: datetime) -> Walk:
+    before = _state.decode(position.state) if position else DeviceState()
+    state = before
+    told: list[Transition] = []
+    rejected: list[Rejected] = []
+    for fix in fixes:
+        state, happened, refused = step(state, fix, fences, now=now)
+        told += happened
+        if refused:
+            rejected.append(Rejected(event_id=fix.event_id, code=refused))
+    return Walk(state, tuple(told), tuple(rejected), moved=state is not before)
+
+
+def _position(whose: Whose, state: DeviceState) -> Position:
+    last = state.last
+    assert last is not None, "a state that fixes or time have changed has a last fix"
+    due = [at for at in (dwell_due(state), silence_due(state)) if at]
+    return Position(
+        device_id=whose.device_id,
+        brand_id=whose.brand_id,
+        customer_id=whose.customer_id,
+        latitude=last.lat,
+        longitude=last.lon,
+        accuracy_m=last.accuracy_m,
+        occurred_at=datetime.fromtimestamp(last.at, UTC),
+        state=_pack.encode(state),
+        due_at=min(due, default=None),
+    )

@@ -1,0 +1,59 @@
+"""What the matcher and its answers need of a brand's fences; editing them is `storage/geofences.py`."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from domain.values import Value
+from storage.engine import Transaction
+from storage.models import GeofenceRow, StoreRow
+
+_AT_ONCE = 5_000  # rows in memory while a large brand is read
+
+
+class Outline(Value):
+    """One active fence. `shape` is the API's JSON, checked when it was saved."""
+
+    id: str
+    shape: dict[str, Any]
+    dwell_s: int | None
+
+
+class Named(Value):
+    """A fence as apps know it, and the store it belongs to with that store's zone."""
+
+    external_id: str
+    shape: dict[str, Any]
+    dwell_s: int | None
+    store_id: str | None
+    time_zone: str | None
+
+
+def outlines(tx: Transaction, brand_id: str) -> Iterator[Outline]:
+    """The brand's active fences, read in portions."""
+    query = sa.select(GeofenceRow.id, GeofenceRow.shape, GeofenceRow.dwell_s).where(
+        GeofenceRow.brand_id == brand_id, GeofenceRow.active
+    )
+    for row in tx.execute(query.execution_options(yield_per=_AT_ONCE)):
+        yield msgspec.convert(row._mapping, Outline)
+
+
+def named(tx: Transaction, fence_ids: Collection[str]) -> dict[str, Named]:
+    """These fences by id; a fence that was deleted is absent."""
+    if not fence_ids:
+        return {}
+    query = (
+        sa.select(
+            GeofenceRow.id,
+            GeofenceRow.external_id,
+            GeofenceRow.shape,
+            GeofenceRow.dwell_s,
+            GeofenceRow.store_id,
+            StoreRow.time_zone,
+        )
+        .outerjoin(StoreRow, StoreRow.id == GeofenceRow.store_id)
+        .where(GeofenceRow.id.in_(fence_ids))
+    )
+    return {row.id: msgspec.convert(row._mapping, Named) for row in tx.execute(query)}
