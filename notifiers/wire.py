@@ -9,8 +9,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -73,7 +72,7 @@ class Watchdog:
         for sock in [sock for sock, deadline in self._deadlines.items() if deadline <= now]:
             del self._deadlines[sock]
             # The plain socket's method, for ssl's own would pull the state away from under its reader.
-            with _ignoring_oserror():
+            with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
@@ -198,11 +197,3 @@ def _told(
     if attempt.is_late or isinstance(error, requests.Timeout):
         return TimedOut("no answer in time", request=request)
     return AnswerLost(f"the connection broke before the answer: {error}", request=request)
-
-
-@contextmanager
-def _ignoring_oserror() -> Iterator[None]:
-    try:
-        yield
-    except OSError:
-        return

@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 import struct
+import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -67,7 +68,9 @@ class Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no fault of the emulator's."""
+        """A client that hangs up is no fault of the emulator's; anything else is, and is shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         # The handshake is left to the connection's own thread, where a slow client holds nobody up.

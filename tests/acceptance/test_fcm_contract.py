@@ -228,10 +228,12 @@ class TestNeverSent:
         with Emulator(tls=context) as emulator:
             notifier = open_notifier(endpoint=emulator.url, ca_file=ca_file, timeout_s=1.0)
 
-            assert [notifier.send(envelope(t)).status for t in ("reset-1", "hang-1", "lost-1")] == [
-                UNKNOWN
-            ] * 3
-            assert posts(emulator) == 3
+            for target in ("reset-1", "hang-1", "lost-1", "trickle-1"):
+                outcome, elapsed = timed(notifier, target)
+                assert outcome.status is UNKNOWN
+                assert elapsed < 2.5
+            assert notifier.send(envelope()).status is ACCEPTED
+            assert posts(emulator) == 5
 
 
 def trickling_head(connection: socket.socket) -> None:
@@ -499,6 +501,23 @@ class TestAccounts:
 
         assert open_notifier(endpoint=emulator.url).send(envelope()).status is ACCEPTED
         assert not emulator.requests()[0]["authorized"]
+
+    def test_the_environments_proxy_is_used_and_its_refusal_means_never_sent(
+        self,
+        open_notifier: Callable[..., Notifier],
+        emulator: Emulator,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("http_proxy", emulator.url)
+        monkeypatch.setenv("https_proxy", emulator.url)
+        monkeypatch.setenv("no_proxy", "")
+
+        plain = open_notifier(endpoint="http://fcm.invalid").send(envelope())
+        tunnel = open_notifier(endpoint="https://fcm.invalid").send(envelope())
+
+        assert plain.status is ACCEPTED  # the emulator takes an absolute address as a proxy would
+        assert (tunnel.status, tunnel.error_code) == (UNAVAILABLE, "NOT_REACHED")
+        assert posts(emulator) == 1
 
     def test_nothing_is_sent_after_close(
         self, open_notifier: Callable[..., Notifier], emulator: Emulator
