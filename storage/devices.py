@@ -14,7 +14,7 @@ from domain.values import Value
 from storage import customers, linking, withdrawal
 from storage.engine import Transaction
 from storage.models import CustomerRow, DeviceRow
-from storage.sql import locked
+from storage.sql import hold, locked
 
 
 class Install(Value):
@@ -156,6 +156,8 @@ def of_customer(tx: Transaction, customer_id: str) -> list[Device]:
 
 
 def _holding(tx: Transaction, target: str, *, brand_id: str, mode: Mode) -> Device | None:
+    """The live device with this target, locked; whoever else wants the target waits until the commit."""
+    hold(tx, "target", brand_id, mode, target)
     query = sa.select(_COLUMNS).where(
         DeviceRow.brand_id == brand_id,
         DeviceRow.mode == mode,

@@ -1,6 +1,5 @@
 """The answers to creating POSTs, kept for 24 h under the caller's `Idempotency-Key`."""
 
-import hashlib
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -9,6 +8,7 @@ from domain.errors import Conflict, Invalid
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import IdempotencyRow
+from storage.sql import try_hold
 
 KEPT_FOR = timedelta(hours=24)
 
@@ -34,7 +34,8 @@ def find(tx: Transaction, request: Request, now: datetime) -> Answer | None:
 
     Conflict where another process is answering it at this moment, Invalid where the key served another request.
     """
-    _hold(tx, request)
+    if not try_hold(tx, "idempotency", request.scope_id, request.key):
+        raise in_flight()
     row = tx.execute(sa.select(IdempotencyRow.__table__).where(*_same(request))).one_or_none()
     if row is None:
         return None
@@ -78,16 +79,6 @@ def in_flight() -> Conflict:
         "A request with this Idempotency-Key is being answered; repeat it in a moment.",
         code="idempotency_in_flight",
     )
-
-
-def _hold(tx: Transaction, request: Request) -> None:
-    """SQLite has one writer; on PostgreSQL a lock of this transaction keeps other processes off the key."""
-    if tx.dialect.name != "postgresql":
-        return
-    name = hashlib.sha256(f"{request.scope_id}\n{request.key}".encode()).digest()
-    number = int.from_bytes(name[:8], "big", signed=True)
-    if not tx.execute(sa.select(sa.func.pg_try_advisory_xact_lock(number))).scalar_one():
-        raise in_flight()
 
 
 def _same(request: Request) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -1,5 +1,6 @@
 """The few words of SQL in which SQLite and PostgreSQL differ."""
 
+import hashlib
 import time
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -22,6 +23,27 @@ Query = TypeVar("Query", bound="sa.Select[*tuple[Any, ...]]")
 def locked(tx: Transaction, query: Query, *, skip: bool = False) -> Query:
     """The query with its rows locked; SQLite's single writer holds every row already."""
     return query.with_for_update(skip_locked=skip) if tx.dialect.name == "postgresql" else query
+
+
+def hold(tx: Transaction, *name: str) -> None:
+    """Keeps other transactions that hold the same name out until this one ends; waits for them."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_number(name))))
+
+
+def try_hold(tx: Transaction, *name: str) -> bool:
+    """`hold` without waiting: False where another transaction holds the name. SQLite has one writer, so never."""
+    if tx.dialect.name != "postgresql":
+        return True
+    held: bool = tx.execute(
+        sa.select(sa.func.pg_try_advisory_xact_lock(_number(name)))
+    ).scalar_one()
+    return held
+
+
+def _number(name: tuple[str, ...]) -> int:
+    digest = hashlib.sha256("\n".join(name).encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def lease_now(tx: Transaction) -> datetime:
