@@ -113,7 +113,7 @@ class TestOneAttempt:
 
         assert (outcome.status, outcome.error_code, outcome.retire) == (status, code, retire)
         assert posts(emulator) == 1
-        assert elapsed < 2  # a hidden wait for Retry-After, or a back-off, would show
+        assert elapsed < 3  # a hidden back-off takes 4 s at the least
         assert bool(outcome.provider_id) is (status is ACCEPTED)
 
     @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ class TestOneAttempt:
         outcome, elapsed = timed(notifier, target)
 
         assert outcome.retry_after_s == seconds
-        assert elapsed < 2
+        assert elapsed < 5
 
     @pytest.mark.parametrize("target", ["hang-1", "slow-60000-x", "trickle-1"])
     def test_no_answer_in_time_is_unknown_within_the_time_out_and_one_post(
@@ -136,7 +136,7 @@ class TestOneAttempt:
         outcome, elapsed = timed(notifier, target)
 
         assert (outcome.status, outcome.error_code) == (UNKNOWN, "TIMEOUT")
-        assert 0.9 < elapsed < 2.5
+        assert 0.9 < elapsed < 5
         assert posts(emulator) == 1
 
     def test_the_same_notifier_is_healthy_after_time_outs_and_resets(
@@ -231,13 +231,13 @@ class TestNeverSent:
             for target in ("reset-1", "hang-1", "lost-1", "trickle-1"):
                 outcome, elapsed = timed(notifier, target)
                 assert outcome.status is UNKNOWN
-                assert elapsed < 2.5
+                assert elapsed < 5
             assert notifier.send(envelope()).status is ACCEPTED
             assert posts(emulator) == 5
 
 
 def trickling_head(connection: socket.socket) -> None:
-    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100:
+    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200:
         connection.sendall(bytes([byte]))
         time.sleep(0.1)
 
@@ -286,7 +286,7 @@ class TestOddAnswers:
 
             assert (outcome.status, outcome.retire) == (status, False)
             assert server.requests == 1
-            assert elapsed < 3
+            assert elapsed < 5
 
     @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Again", "308 There"])
     def test_a_redirection_is_not_followed(
@@ -449,7 +449,7 @@ class TestAccounts:
 
             assert (outcome.status, outcome.error_code) == (UNAVAILABLE, "NO_ACCESS_TOKEN")
             assert tokens.requests == 1
-            assert elapsed < 2.5
+            assert elapsed < 5
         assert posts(emulator) == 0
 
     def test_credentials_are_looked_up_at_each_send(
