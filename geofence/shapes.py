@@ -74,7 +74,7 @@ class Circle(Value, kw_only=False):
 
     @property
     def fingerprint(self) -> int:
-        bits: tuple[int, ...] = _AS_BITS(_DOUBLES(self.lat, self.lon, self.radius_m))
+        bits: tuple[int, ...] = _AS_BITS(_DOUBLES(self.lat + 0.0, self.lon + 0.0, self.radius_m))
         mixed = (bits[0] * ODD[0]) ^ (bits[1] * ODD[1]) ^ (bits[2] * ODD[2])
         return mixed >> 32 & 0xFFFFFFFF
 
@@ -86,10 +86,10 @@ class Circle(Value, kw_only=False):
 
 
 def fingerprints(lats: Floats, lons: Floats, radii: Floats) -> NDArray[np.uint32]:
-    """The fingerprints of circles: their bits, each number multiplied by its own odd constant."""
+    """The fingerprints of circles: their bits (−0 as 0), each number multiplied by its own odd constant."""
     mixed = np.zeros(len(lats), np.uint64)
     for column, odd in zip((lats, lons, radii), ODD, strict=True):
-        mixed ^= np.ascontiguousarray(column).view(np.uint64) * np.uint64(odd)
+        mixed ^= (column + 0.0).view(np.uint64) * np.uint64(odd)
     return (mixed >> np.uint64(32)).astype(np.uint32)
 
 
