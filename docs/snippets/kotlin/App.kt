@@ -1,0 +1,177 @@
+// How an Android app uses the client: FCM target, permissions, fences watched by the phone, pushes and answers.
+// Libraries: com.google.firebase:firebase-messaging, com.google.android.gms:play-services-location, androidx.work:work-runtime.
+// The manifest declares both classes below (service with action com.google.firebase.MESSAGING_EVENT, receiver not exported) and
+// INTERNET, POST_NOTIFICATIONS, ACCESS_FINE_LOCATION, ACCESS_COARSE_LOCATION, ACCESS_BACKGROUND_LOCATION.
+package com.example.whenabouts
+
+import android.Manifest
+import android.annotation.SuppressLint
+import android.app.Activity
+import android.app.PendingIntent
+import android.content.BroadcastReceiver
+import android.content.Context
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.location.Location
+import android.os.Build
+import androidx.work.Constraints
+import androidx.work.ExistingWorkPolicy
+import androidx.work.NetworkType
+import androidx.work.OneTimeWorkRequestBuilder
+import androidx.work.WorkManager
+import androidx.work.Worker
+import androidx.work.WorkerParameters
+import androidx.work.workDataOf
+import com.google.android.gms.location.Geofence
+import com.google.android.gms.location.GeofencingEvent
+import com.google.android.gms.location.GeofencingRequest
+import com.google.android.gms.location.LocationServices
+import com.google.firebase.messaging.FirebaseMessagingService
+import com.google.firebase.messaging.RemoteMessage
+import java.io.File
+import java.time.Instant
+import java.util.Locale
+import java.util.TimeZone
+
+object Offers {
+    private const val STALE = "here"
+
+    fun client(context: Context): Whenabouts = Whenabouts("https://whenabouts.example.com", "wa_live_pk_YOUR_APP_KEY", Preferences(context))
+
+    fun queue(context: Context) = LocationQueue(File(context.filesDir, "whenabouts-queue"), client(context))
+
+    /** Call at each start and after your own sign-in; `customerToken` comes from your own backend. */
+    fun start(context: Context, target: Target, customerToken: String? = null) {
+        val client = client(context)
+        if (client.isRegistered) {
+            client.change(target = target, customerToken = customerToken)
+        } else {
+            client.register(target, Locale.getDefault().toLanguageTag(), TimeZone.getDefault().id, "1.0", customerToken)
+        }
+    }
+
+    /** The system's dialogs, after your own screen has explained why and the consents are recorded. */
+    fun askForPush(activity: Activity) {
+        if (Build.VERSION.SDK_INT >= 33) activity.requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), 1)
+    }
+
+    /** Android grants "all the time" only in a second step, in its settings, to an app that already has the first one. */
+    fun askForLocation(activity: Activity, background: Boolean) {
+        val fine = Manifest.permission.ACCESS_FINE_LOCATION
+        val first = activity.checkSelfPermission(fine) != PackageManager.PERMISSION_GRANTED
+        when {
+            first -> activity.requestPermissions(arrayOf(fine, Manifest.permission.ACCESS_COARSE_LOCATION), 2)
+            background && Build.VERSION.SDK_INT >= 29 -> activity.requestPermissions(arrayOf(Manifest.permission.ACCESS_BACKGROUND_LOCATION), 3)
+        }
+    }
+
+    /** Lets the phone watch the nearest fences itself: exact enough for a hint, and nearly free of battery. */
+    @SuppressLint("MissingPermission") // called once the background permission is there
+    fun watch(context: Context, here: Location) {
+        val nearby = client(context).nearby(here.latitude, here.longitude)
+        val fences = nearby.fences.map { circle(it.id, it.latitude, it.longitude, it.radiusM, Geofence.GEOFENCE_TRANSITION_ENTER or Geofence.GEOFENCE_TRANSITION_EXIT) }
+        // Leaving this circle means that the list has grown stale.
+        val stale = circle(STALE, here.latitude, here.longitude, nearby.validWithinM, Geofence.GEOFENCE_TRANSITION_EXIT)
+        val request = GeofencingRequest.Builder().setInitialTrigger(GeofencingRequest.INITIAL_TRIGGER_ENTER).addGeofences(fences + stale).build()
+        val client = LocationServices.getGeofencingClient(context)
+        client.removeGeofences(callback(context)).addOnCompleteListener { client.addGeofences(request, callback(context)) }
+    }
+
+    fun isStale(event: GeofencingEvent): Boolean = event.triggeringGeofences.orEmpty().any { it.requestId == STALE }
+
+    private fun circle(id: String, latitude: Double, longitude: Double, radiusM: Double, transitions: Int): Geofence =
+        Geofence.Builder()
+            .setRequestId(id)
+            .setCircularRegion(latitude, longitude, maxOf(radiusM, 100.0).toFloat()) // phones are not surer than this
+            .setExpirationDuration(Geofence.NEVER_EXPIRE)
+            .setTransitionTypes(transitions)
+            .build()
+
+    private fun callback(context: Context): PendingIntent {
+        val mutable = if (Build.VERSION.SDK_INT >= 31) PendingIntent.FLAG_MUTABLE else 0 // the system writes the event into it
+        return PendingIntent.getBroadcast(context, 0, Intent(context, FenceReceiver::class.java), PendingIntent.FLAG_UPDATE_CURRENT or mutable)
+    }
+}
+
+/** The phone's hint is only the reason to look: the service gets the fix and tells entering from passing by. */
+class FenceReceiver : BroadcastReceiver() {
+    override fun onReceive(context: Context, intent: Intent) {
+        val event = GeofencingEvent.fromIntent(intent) ?: return
+        val location = event.triggeringLocation ?: return
+        if (event.hasError()) return
+        val isMock = if (Build.VERSION.SDK_INT >= 31) location.isMock else false
+        val fix = Offers.client(context).fix(
+            location.latitude,
+            location.longitude,
+            location.accuracy.toDouble(),
+            Instant.ofEpochMilli(location.time),
+            background = true,
+            isMock = isMock,
+        )
+        Offers.queue(context).add(fix)
+        SendWorker.enqueue(context, if (Offers.isStale(event)) location else null)
+    }
+}
+
+/** Sends what waits as soon as there is a network, and again later where the service was out of reach. */
+class SendWorker(context: Context, parameters: WorkerParameters) : Worker(context, parameters) {
+    override fun doWork(): Result = try {
+        Offers.queue(applicationContext).flush()
+        if (inputData.getBoolean("moved", false)) {
+            val here = Location("queue")
+            here.latitude = inputData.getDouble("here_latitude", 0.0)
+            here.longitude = inputData.getDouble("here_longitude", 0.0)
+            Offers.watch(applicationContext, here)
+        }
+        Result.success()
+    } catch (error: WhenaboutsException) {
+        if (error.isTemporary) Result.retry() else Result.failure()
+    }
+
+    companion object {
+        fun enqueue(context: Context, moved: Location? = null) {
+            val request = OneTimeWorkRequestBuilder<SendWorker>()
+                .setConstraints(Constraints.Builder().setRequiredNetworkType(NetworkType.CONNECTED).build())
+                .setInputData(workDataOf("moved" to (moved != null), "here_latitude" to moved?.latitude, "here_longitude" to moved?.longitude))
+                .build()
+            WorkManager.getInstance(context).enqueueUniqueWork("whenabouts", ExistingWorkPolicy.APPEND_OR_REPLACE, request)
+        }
+    }
+}
+
+class PushService : FirebaseMessagingService() {
+    override fun onNewToken(token: String) = Offers.start(this, Target("token", token))
+
+    // With firebase_messaging_installation_id_enabled in the manifest this one is called instead (firebase-messaging 25.1.2 and later):
+    // override fun onRegistered(installationId: String) = Offers.start(this, Target("fid", installationId))
+
+    /** Called while the app is in front; otherwise the system shows the notification and a tap starts the activity with the same data. */
+    override fun onMessageReceived(message: RemoteMessage) {
+        // Show message.notification?.title and .body in your own way.
+    }
+}
+
+// The data of a push
+/** Call in onCreate and onNewIntent of the activity that a tap starts. Returns the link to follow, if there is one. */
+fun answerOpened(context: Context, intent: Intent): String? {
+    val decisionId = intent.getStringExtra("decision_id") ?: return null
+    val link = intent.getStringExtra("deep_link")
+    Thread {
+        try {
+            Offers.client(context).answer("opened", decisionId)
+        } catch (error: WhenaboutsException) {
+            // A lost "opened" costs a little knowledge, nothing else.
+        }
+    }.start()
+    return link
+}
+
+// Storage
+/** Private to the app; exclude "whenabouts" from backups in the data extraction rules. */
+class Preferences(context: Context) : Vault {
+    private val preferences = context.getSharedPreferences("whenabouts", Context.MODE_PRIVATE)
+
+    override var credential: String?
+        get() = preferences.getString("credential", null)
+        set(value) = preferences.edit().putString("credential", value).apply()
+}
