@@ -58,7 +58,7 @@ class Transition(Value):
     """What happened at one fence. (device, fence, `entered_at`) names a visit; it has one enter and one exit.
 
     `occurred_at` is device time: of the first fix that speaks for it, of the end of the dwell's wait, or, where a visit
-    is given up, of the last fix. `confidence`: 3 where the circle of accuracy lies wholly on that side of the edge, 2
+    is given up, of the last fix (or the first that spoke for leaving). `confidence`: 3 where the circle of accuracy lies wholly on that side of the edge, 2
     where that side is at least 75 % likely, else 1.
     """
 
@@ -133,10 +133,11 @@ def _stay(presence: Presence, belief: Belief, here: Position, rules: Rules) -> C
 
 
 def abandon(presence: Presence, last: Position, reason: str) -> tuple[Transition, ...]:
-    """The end of a visit that no fix ended: at the last fix that is known."""
+    """The end of a visit that no fix ended: where it began to leave, or at the last fix that is known."""
     if not presence.inside:
         return ()
-    return (_transition(presence, TransitionType.EXIT, last.at, POSSIBLE, reason),)
+    at = presence.leaving_since or last.at
+    return (_transition(presence, TransitionType.EXIT, at, POSSIBLE, reason),)
 
 
 def dwell_time(presence: Presence, last: Position, rules: Rules) -> float:
@@ -148,7 +149,7 @@ def dwell_time(presence: Presence, last: Position, rules: Rules) -> float:
     return due if stays and due <= last.at + rules.fresh_s else inf
 
 
-def say_dwell(presence: Presence) -> Change:
+def say_dwell(presence: Presence) -> tuple[Presence, tuple[Transition, ...]]:
     """The dwell of this visit, at the time its wait ended; once."""
     due = presence.since if presence.dwell_at is None else presence.dwell_at
     told = _transition(presence, TransitionType.DWELL, due, LIKELY, STAYED)

@@ -102,7 +102,7 @@ def tick(state: DeviceState, fences: Fences, *, now: datetime, rules: Rules = RU
         elif at >= dwell_time(presence, state.last, rules):
             stays, said = say_dwell(presence)
             told += said
-            kept += [stays] if stays else []
+            kept.append(stays)
         else:
             kept.append(presence)
     if tuple(kept) == state.presences:
