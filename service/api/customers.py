@@ -1,0 +1,200 @@
+"""`/v1/customers`"""
+
+from datetime import datetime
+from typing import Any
+
+import marshmallow as ma
+from flask import Response
+from flask_smorest import Blueprint
+
+from domain.access import Principal, Scope
+from domain.errors import Invalid, Stale
+from domain.ledger import Statement
+from domain.people import Customer
+from service.api.consents import answer
+from service.api.me import decisions_page, exported
+from service.auth import Authenticator
+from service.erasing import erase
+from service.errors import pointers
+from service.idempotency import PARAMETER, Once
+from service.paging import after, behind, page, place
+from service.parts import Parts
+from service.revisions import etag, expected, saved
+from service.schemas import fields
+from service.schemas.base import PageQuery, page_of, value_of
+from service.schemas.consents import ConsentsAnswerSchema
+from service.schemas.customer_consents import BackendStatementsSchema
+from service.schemas.customers import CustomerSchema
+from service.schemas.history import DecisionPageSchema, TimelineEntrySchema
+from service.schemas.me import ErasureReceiptSchema, ExportSchema
+from service.settling import Settling
+from storage import consents, customers, timeline
+from storage.engine import Transaction
+from storage.erasure import Receipt
+
+MOST_LETTERS = 200
+
+
+def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
+    blp = Blueprint(
+        "customers", __name__, url_prefix="/v1/customers", description="People a brand knows"
+    )
+    settling = Settling(parts.database)
+    _edit(blp, parts, auth, settling)
+    _look(blp, parts, auth)
+    _consent(blp, parts, auth, settling)
+    return blp
+
+
+def _edit(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) -> None:
+    @blp.get("")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.arguments(PageQuery, location="query")
+    @blp.response(200, page_of(CustomerSchema))
+    @blp.doc(operationId="list_customers")
+    def list_customers(query: dict[str, Any], principal: Principal) -> dict[str, Any]:
+        """The customers with an external id, in its order; anonymous ones are not listed."""
+        with parts.database.read() as tx:
+            rows = customers.page(
+                tx,
+                brand_id=principal.brand_id,
+                mode=principal.mode,
+                after=after(query),
+                limit=query["limit"] + 1,
+            )
+        return page(rows, query, lambda customer: customer.external_id or "")
+
+    @blp.put("/<external_id>")
+    @auth.secret(Scope.ADMIN)
+    @blp.arguments(CustomerSchema)
+    @blp.response(200, CustomerSchema)
+    @blp.alt_response(201, schema=CustomerSchema)
+    @blp.doc(operationId="put_customer")
+    def put_customer(body: dict[str, Any], external_id: str, principal: Principal) -> Any:
+        wanted = value_of(
+            body,
+            Customer,
+            id="",
+            brand_id=principal.brand_id,
+            mode=principal.mode,
+            external_id=_named(external_id),
+        )
+        revision = expected()
+        customer, created = parts.database.write(
+            lambda tx: customers.put(tx, wanted, now=parts.clock.now(), expected=revision)
+        )
+        return saved(customer, customer.revision, created=created)
+
+    @blp.get("/<external_id>")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.response(200, CustomerSchema)
+    @blp.doc(operationId="get_customer")
+    def get_customer(external_id: str, principal: Principal) -> Any:
+        with parts.database.read() as tx:
+            customer = _find(tx, external_id, principal)
+        return customer, 200, etag(customer.revision)
+
+    @blp.delete("/<external_id>")
+    @auth.secret(Scope.ADMIN)
+    @blp.response(200, ErasureReceiptSchema)
+    @blp.doc(operationId="erase_customer")
+    def erase_customer(external_id: str, principal: Principal) -> Receipt:
+        """Erase a person with all their devices. Final."""
+        revision = expected()
+
+        def find(tx: Transaction) -> str:
+            customer = _find(tx, external_id, principal)
+            if revision is not None and customer.revision != revision:
+                raise Stale("This customer was changed meanwhile; read it again.")
+            return customer.id
+
+        return erase(parts, settling, find)
+
+
+def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
+    @blp.get("/<external_id>/timeline")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.arguments(PageQuery, location="query")
+    @blp.response(200, page_of(TimelineEntrySchema))
+    @blp.doc(operationId="get_timeline")
+    def get_timeline(query: dict[str, Any], external_id: str, principal: Principal) -> Any:
+        """Events, visits, decisions, consents and messages, newest first."""
+        with parts.database.read() as tx:
+            customer = _find(tx, external_id, principal)
+            rows = timeline.page(tx, customer.id, after=behind(query), limit=query["limit"] + 1)
+        return page(rows, query, lambda entry: place(entry.at, entry.id))
+
+    @blp.get("/<external_id>/decisions")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.arguments(PageQuery, location="query")
+    @blp.response(200, DecisionPageSchema)
+    @blp.doc(operationId="list_customer_decisions")
+    def list_customer_decisions(
+        query: dict[str, Any], external_id: str, principal: Principal
+    ) -> Any:
+        """Why each push, and why each silence; newest first."""
+        with parts.database.read() as tx:
+            return decisions_page(tx, _find(tx, external_id, principal).id, query)
+
+    @blp.get("/<external_id>/export")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.response(200, ExportSchema)
+    @blp.doc(operationId="export_customer")
+    def export_customer(external_id: str, principal: Principal) -> dict[str, Any]:
+        with parts.database.read() as tx:
+            return exported(tx, _find(tx, external_id, principal).id, parts)
+
+
+def _consent(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) -> None:
+    once = Once(parts.database, parts.clock)
+
+    @blp.post("/<external_id>/consents")
+    @auth.secret(Scope.ADMIN)
+    @blp.arguments(BackendStatementsSchema)
+    @blp.response(201, ConsentsAnswerSchema)
+    @blp.doc(operationId="add_customer_consents", parameters=[PARAMETER])
+    def add_customer_consents(
+        body: dict[str, Any], external_id: str, principal: Principal
+    ) -> Response:
+        """Record what a person told the brand without the app: a withdrawal always, a grant only with its proof."""
+        given = _statements(body, parts.clock.now())
+        with parts.database.read() as tx:
+            customer_id = _find(tx, external_id, principal).id
+
+        def work(tx: Transaction) -> dict[str, Any]:
+            entries = consents.append(
+                tx,
+                given,
+                brand_id=principal.brand_id,
+                mode=principal.mode,
+                customer_id=customer_id,
+                now=parts.clock.now(),
+            )
+            return answer(entries)
+
+        response = once(principal, work, ConsentsAnswerSchema, customer_of=lambda _: customer_id)
+        if not all(each.granted for each in given):
+            settling.after_withdrawal(customer_id)
+        return response
+
+
+def _find(tx: Transaction, external_id: str, principal: Principal) -> Customer:
+    """NotFound for another brand's customers, and for live ones where the key is a test key."""
+    return customers.get(
+        tx, brand_id=principal.brand_id, mode=principal.mode, external_id=external_id
+    )
+
+
+def _named(external_id: str) -> str:
+    """An external id that every database takes."""
+    try:
+        return str(fields.text(MOST_LETTERS).deserialize(external_id))
+    except ma.ValidationError as error:
+        faults = tuple(pointers("/external_id", error.messages))
+        raise Invalid("This external id cannot be used.", faults=faults) from error
+
+
+def _statements(body: dict[str, Any], now: datetime) -> list[Statement]:
+    return [
+        Statement(**{**each, "occurred_at": each["occurred_at"] or now}) for each in body["entries"]
+    ]

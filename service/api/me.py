@@ -1,0 +1,95 @@
+"""`/v1/me`"""
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from domain.access import Principal
+from domain.people import Wheel
+from service.api.consents import current
+from service.api.preferences import shown
+from service.auth import Authenticator
+from service.erasing import erase
+from service.known import habits
+from service.paging import behind, page, place
+from service.parts import Parts
+from service.schemas.base import PageQuery
+from service.schemas.history import DecisionPageSchema
+from service.schemas.me import ErasureReceiptSchema, ExportSchema, MeSchema
+from service.settling import Settling
+from storage import consents, contexts, customers, devices, export, history, personal, profiles
+from storage.engine import Transaction
+from storage.erasure import Receipt
+
+
+def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
+    blp = Blueprint("me", __name__, url_prefix="/v1/me", description="The person who asks")
+    settling = Settling(parts.database)
+
+    @blp.get("")
+    @auth.device
+    @blp.response(200, MeSchema)
+    @blp.doc(operationId="get_me")
+    def get_me(principal: Principal) -> dict[str, Any]:
+        with parts.database.read() as tx:
+            return _known(tx, principal, parts)
+
+    @blp.get("/decisions")
+    @auth.device
+    @blp.arguments(PageQuery, location="query")
+    @blp.response(200, DecisionPageSchema)
+    @blp.doc(operationId="list_my_decisions")
+    def list_my_decisions(query: dict[str, Any], principal: Principal) -> dict[str, Any]:
+        """Why each push, and why each silence; newest first."""
+        with parts.database.read() as tx:
+            return decisions_page(tx, principal.customer_id or "", query)
+
+    @blp.get("/export")
+    @auth.device
+    @blp.response(200, ExportSchema)
+    @blp.doc(operationId="export_me")
+    def export_me(principal: Principal) -> dict[str, Any]:
+        with parts.database.read() as tx:
+            return exported(tx, principal.customer_id or "", parts)
+
+    @blp.delete("")
+    @auth.device
+    @blp.response(200, ErasureReceiptSchema)
+    @blp.doc(operationId="erase_me")
+    def erase_me(principal: Principal) -> Receipt:
+        """Erase the person with all their devices. Final: the credential that asks is dead afterwards."""
+        return erase(parts, settling, lambda tx: devices.owner(tx, principal.device_id or ""))
+
+    return blp
+
+
+def decisions_page(tx: Transaction, customer_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """A page of the decisions about this person."""
+    rows = history.decisions(tx, customer_id, after=behind(query), limit=query["limit"] + 1)
+    return page(rows, query, lambda told: place(told.decided_at, told.id))
+
+
+def exported(tx: Transaction, customer_id: str, parts: Parts) -> dict[str, Any]:
+    """Everything stored of this person."""
+    return {
+        "exported_at": parts.clock.now(),
+        "customer_id": customer_id,
+        "data": export.export(tx, customer_id),
+    }
+
+
+def _known(tx: Transaction, principal: Principal, parts: Parts) -> dict[str, Any]:
+    customer_id = principal.customer_id or ""
+    now = parts.clock.now()
+    wheel = profiles.brand_wheels(tx, [principal.brand_id]).get(principal.brand_id, Wheel())
+    where = contexts.whereabouts(tx, [customer_id]).get(customer_id)
+    return {
+        "customer_id": customer_id,
+        "customer": customers.by_id(tx, customer_id),
+        "consents": current(consents.current(tx, customer_id)),
+        "preferences": shown(tx, customer_id, now),
+        "devices": len(devices.of_customer(tx, customer_id)),
+        "habits": habits(profiles.get(tx, customer_id), wheel, now=now),
+        "last_position": {"stored": bool(where), "occurred_at": where and where.occurred_at},
+        "stored": personal.counts(tx, customer_id),
+    }
