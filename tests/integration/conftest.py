@@ -17,7 +17,7 @@ from domain.policy import Brand
 from domain.settings import Settings
 from service.app import create_app
 from service.metrics import Metrics
-from service.parts import Parts
+from service.parts import IdTokens, Parts
 from storage import brands, keys
 from storage.engine import Database
 
@@ -25,7 +25,7 @@ from storage.engine import Database
 class NoIdTokens:
     """No brand here has a Firebase project to prove tokens of."""
 
-    def subject(self, token: str, project: str) -> str | None:
+    def subject(self, project: str, token: str) -> str | None:
         return None
 
 
@@ -77,16 +77,24 @@ class Install(Caller):
 class World:
     """A brand with its keys behind a running application."""
 
-    def __init__(self, database: Database, clock: ManualClock, slug: str = "soup") -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: ManualClock,
+        slug: str = "soup",
+        *,
+        settings: Settings | None = None,
+        id_tokens: IdTokens | None = None,
+    ) -> None:
         self.database = database
         self.clock = clock
         self.woken = 0
         self.parts = Parts(
-            settings=Settings(),
+            settings=settings or Settings(),
             database=database,
             clock=clock,
             metrics=Metrics(),
-            id_tokens=NoIdTokens(),
+            id_tokens=id_tokens or NoIdTokens(),
             wake=self._wake,
             ready=dict,
         )
