@@ -26,7 +26,7 @@ GOOD = {"sub": "jane", "aud": "soup", "exp": SECOND + 3600}
 class IdTokens:
     """Firebase as far as these tests go: one token, good for one project."""
 
-    def subject(self, token: str, project: str) -> str | None:
+    def subject(self, project: str, token: str) -> str | None:
         signed = jwt.decode(token, options={"verify_signature": False})
         return str(signed["sub"]) if signed.get("aud") == project else None
 
