@@ -1,0 +1,67 @@
+import pytest
+import sqlalchemy as sa
+
+from storage.models import PositionRow
+from tests.integration.conftest import World
+from tests.integration.places import KALLIO, add_fence
+
+HERE = f"latitude={KALLIO['latitude']}&longitude={KALLIO['longitude']}"
+
+
+def test_the_nearest_fences_come_first_with_the_radius_in_which_they_suffice(
+    any_world: World,
+) -> None:
+    add_fence(any_world, "far", away_m=5000, radius_m=500)
+    add_fence(any_world, "here", dwell_s=120)
+    add_fence(any_world, "next", away_m=1000, radius_m=200)
+    add_fence(any_world, "resting", away_m=10, active=False)
+    answer = any_world.device().get(f"/v1/geofences/nearby?{HERE}&limit=2").json
+    assert [each["geofence"] for each in answer["data"]] == ["here", "next"]
+    assert [each["distance_m"] for each in answer["data"]] == [0.0, pytest.approx(800, abs=0.2)]
+    assert answer["data"][0]["shape"]["radius_m"] == 100.0
+    assert [each["dwell_s"] for each in answer["data"]] == [120, None]
+    assert answer["valid_within_m"] == pytest.approx(4500, abs=0.2)
+
+
+def test_where_all_fences_are_listed_the_answer_holds_everywhere(world: World) -> None:
+    add_fence(world)
+    answer = world.device().get(f"/v1/geofences/nearby?{HERE}").json
+    assert len(answer["data"]) == 1
+    assert answer["valid_within_m"] > 20_000_000
+
+
+def test_a_brand_without_fences_has_nothing_to_monitor(world: World) -> None:
+    assert world.device().get(f"/v1/geofences/nearby?{HERE}").json["data"] == []
+
+
+def test_another_brands_fences_are_not_shown(world: World) -> None:
+    add_fence(World(world.database, world.clock, slug="salon"))
+    assert world.device().get(f"/v1/geofences/nearby?{HERE}").json["data"] == []
+
+
+def test_the_position_is_not_stored(world: World) -> None:
+    world.device().get(f"/v1/geofences/nearby?{HERE}")
+    with world.database.read() as tx:
+        assert tx.execute(sa.select(sa.func.count()).select_from(PositionRow)).scalar_one() == 0
+
+
+WRONG = [
+    ("", "latitude"),
+    ("latitude=91&longitude=1", "latitude"),
+    ("latitude=nan&longitude=1", "latitude"),
+    ("latitude=1&longitude=200", "longitude"),
+    (f"{HERE}&limit=0", "limit"),
+    (f"{HERE}&limit=101", "limit"),
+]
+
+
+@pytest.mark.parametrize(("query", "field"), WRONG)
+def test_a_wrong_parameter_is_pointed_at(world: World, query: str, field: str) -> None:
+    answer = world.device().get(f"/v1/geofences/nearby?{query}")
+    assert answer.status_code == 422
+    assert f"/{field}" in [fault["pointer"] for fault in answer.json["errors"]]
+
+
+def test_only_a_device_asks(world: World) -> None:
+    assert world.admin.get(f"/v1/geofences/nearby?{HERE}").status_code == 403
+    assert world.nobody.get(f"/v1/geofences/nearby?{HERE}").status_code == 401
