@@ -114,10 +114,12 @@ def warnings(body: OfferBody) -> list[Fault]:
     ]
 
 
-def widest(body: OfferBody) -> list[Push]:
-    """One push per language, with every variable as long as it can get; for checking sizes. `check` comes before."""
-    found = (render(body, locale=language, variables=_widest(body)) for language in body.title)
-    return [push for push in found if isinstance(push, Push)]
+def widest(body: OfferBody) -> dict[str, Push]:
+    """The push of each language with every variable as long as it can get, for checking sizes. `check` comes before."""
+    found = {
+        language: render(body, locale=language, variables=_widest(body)) for language in body.title
+    }
+    return {language: push for language, push in found.items() if isinstance(push, Push)}
 
 
 def _languages_differ(body: OfferBody) -> Iterator[Fault]:

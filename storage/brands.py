@@ -69,10 +69,15 @@ def rotate_secret(tx: Transaction, brand_id: str) -> Brand:
     return update(tx, brand_id, signing_secret=secrets.token_urlsafe(32))
 
 
+def policy_to_change(tx: Transaction, brand_id: str) -> Policy:
+    """The newest policy, kept from other writers until the end of the transaction."""
+    query = sa.select(BrandRow.policy).where(BrandRow.id == brand_id)
+    return msgspec.convert(tx.execute(locked(tx, query)).scalar_one(), Policy)
+
+
 def save_policy(tx: Transaction, brand_id: str, policy: Policy, *, expected: int | None) -> Policy:
     """Stores `policy` as the next revision; Stale where `expected` is not the newest."""
-    row = tx.execute(locked(tx, sa.select(BrandRow.policy).where(BrandRow.id == brand_id))).one()
-    newest = msgspec.convert(row.policy, Policy)
+    newest = policy_to_change(tx, brand_id)
     if expected is not None and expected != newest.revision:
         raise Stale("The policy was changed meanwhile; read it again and repeat your change.")
     saved = msgspec.structs.replace(policy, revision=newest.revision + 1)

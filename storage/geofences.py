@@ -64,9 +64,11 @@ def revision(tx: Transaction, brand_id: str) -> int:
     return fence_changes.revision(tx, brand_id)
 
 
-def delete(tx: Transaction, *, brand_id: str, external_id: str) -> None:
+def delete(
+    tx: Transaction, *, brand_id: str, external_id: str, expected: int | None = None
+) -> None:
     """Removes a fence; visits that were made to it stay."""
-    _FENCES.delete(tx, get(tx, brand_id=brand_id, external_id=external_id).id)
+    _FENCES.delete(tx, brand_id=brand_id, name=external_id, expected=expected)
     fence_changes.bump(tx, brand_id)
 
 

@@ -39,6 +39,6 @@ def of_brand(tx: Transaction, brand_id: str) -> list[Item]:
     return _ITEMS.of_brand(tx, brand_id)
 
 
-def delete(tx: Transaction, *, brand_id: str, sku: str) -> None:
+def delete(tx: Transaction, *, brand_id: str, sku: str, expected: int | None = None) -> None:
     """Removes an item; what people bought of it stays in their events."""
-    _ITEMS.delete(tx, get(tx, brand_id=brand_id, sku=sku).id)
+    _ITEMS.delete(tx, brand_id=brand_id, name=sku, expected=expected)

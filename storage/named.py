@@ -53,9 +53,7 @@ class Named(Generic[T]):
         query = sa.select(columns.id, columns.revision).where(*self._one(value))
         found = tx.execute(locked(tx, query)).one_or_none()
         if expected is not None and (found is None or found.revision != expected):
-            raise Stale(
-                f"This {self._noun} was changed meanwhile; read it again and repeat your change."
-            )
+            raise self._stale()
         saved = _revised(value, found)
         if found:
             change = sa.update(self._table).where(columns.id == found.id)
@@ -116,8 +114,23 @@ class Named(Generic[T]):
             for name, row_id in tx.execute(query.where(self._key.in_(some)))
         }
 
-    def delete(self, tx: Transaction, row_id: str) -> None:
-        tx.execute(sa.delete(self._table).where(self._table.c.id == row_id))
+    def delete(
+        self, tx: Transaction, *, brand_id: str, name: str, expected: int | None = None
+    ) -> T:
+        """Removes a row and answers what it was. Stale where `expected` is not its newest revision."""
+        value = self.get(tx, brand_id=brand_id, name=name)
+        columns = self._table.c
+        gone = sa.delete(self._table).where(columns.id == value.id)  # type: ignore[attr-defined]  # every kind given here has one
+        if expected is not None:
+            gone = gone.where(columns.revision == expected)
+        if not tx.execute(gone).rowcount:
+            raise self._stale()
+        return value
+
+    def _stale(self) -> Stale:
+        return Stale(
+            f"This {self._noun} was changed meanwhile; read it again and repeat your change."
+        )
 
     def _there(self, tx: Transaction, values: Sequence[T]) -> dict[str, T]:
         if not values:

@@ -36,7 +36,7 @@ def put(
     found = _newest(tx, brand_id, external_id)
     there = found is not None and found.deleted_at is None
     if expected is not None and (not there or found.revision != expected):
-        raise Stale("This offer was changed meanwhile; read it again and repeat your change.")
+        raise _stale()
     saved = Offer(
         id=found.id if found else new_id(),
         brand_id=brand_id,
@@ -82,10 +82,21 @@ def as_of(tx: Transaction, offer_id: str, revision: int) -> Offer | None:
     return None if row is None else _offer(row)
 
 
-def delete(tx: Transaction, *, brand_id: str, external_id: str, now: datetime) -> None:
+def delete(
+    tx: Transaction,
+    *,
+    brand_id: str,
+    external_id: str,
+    now: datetime,
+    expected: int | None = None,
+) -> None:
     """Takes the offer out of use; its revisions stay, so that what was decided with it can be explained."""
-    offer = get(tx, brand_id=brand_id, external_id=external_id)
-    tx.execute(sa.update(OfferRow).where(OfferRow.id == offer.id).values(deleted_at=now))
+    found = _newest(tx, brand_id, external_id)
+    if found is None or found.deleted_at is not None:
+        raise NotFound(f"There is no offer {external_id!r}.")
+    if expected is not None and found.revision != expected:
+        raise _stale()
+    tx.execute(sa.update(OfferRow).where(OfferRow.id == found.id).values(deleted_at=now))
 
 
 def reserve(tx: Transaction, offer: Offer, mode: Mode, day: str) -> bool:
@@ -154,6 +165,10 @@ def _newest(tx: Transaction, brand_id: str, external_id: str) -> Any:
         OfferRow.brand_id == brand_id, OfferRow.external_id == external_id
     )
     return tx.execute(locked(tx, query)).one_or_none()
+
+
+def _stale() -> Stale:
+    return Stale("This offer was changed meanwhile; read it again and repeat your change.")
 
 
 def _refuse_unknown_stores(tx: Transaction, brand_id: str, names: Sequence[str]) -> None:

@@ -52,9 +52,11 @@ def ids(tx: Transaction, brand_id: str, external_ids: Iterable[str]) -> dict[str
     return _STORES.ids(tx, brand_id, external_ids)
 
 
-def delete(tx: Transaction, *, brand_id: str, external_id: str) -> None:
+def delete(
+    tx: Transaction, *, brand_id: str, external_id: str, expected: int | None = None
+) -> None:
     """Removes a store; its fences stay, without a store."""
     store = get(tx, brand_id=brand_id, external_id=external_id)
     tx.execute(sa.update(GeofenceRow).where(GeofenceRow.store_id == store.id).values(store_id=None))
-    _STORES.delete(tx, store.id)
+    _STORES.delete(tx, brand_id=brand_id, name=external_id, expected=expected)
     fence_changes.bump(tx, brand_id)

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import msgspec
 from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
 from domain.places import Store
+from scheduler.context.hours import has_calendar
 from service.auth import Authenticator
+from service.naming import named
 from service.paging import after, page
 from service.parts import Parts
 from service.placing import placed
@@ -38,13 +41,13 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     @blp.alt_response(201, schema=StoreSchema)
     @blp.doc(operationId="put_store")
     def put_store(body: dict[str, Any], external_id: str, principal: Principal) -> Any:
-        body = placed(body)
-        wanted = value_of(body, Store, id="", brand_id=principal.brand_id, external_id=external_id)
-        revision = expected()
+        wanted = store_of(body, brand_id=principal.brand_id, external_id=named(external_id))
+        revision, now = expected(), parts.clock.now()
         store, created = parts.database.write(
-            lambda tx: stores.put(tx, wanted, now=parts.clock.now(), expected=revision)
+            lambda tx: stores.put(tx, wanted, now=now, expected=revision)
         )
-        return saved(store, store.revision, created=created)
+        answer = {**msgspec.structs.asdict(store), "warnings": warnings(store, now.year)}
+        return saved(answer, store.revision, created=created)
 
     @blp.get("/<external_id>")
     @auth.secret(Scope.READ, Scope.ADMIN)
@@ -60,9 +63,28 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     @blp.response(204)
     @blp.doc(operationId="delete_store")
     def delete_store(external_id: str, principal: Principal) -> Any:
+        revision = expected()
         parts.database.write(
-            lambda tx: stores.delete(tx, brand_id=principal.brand_id, external_id=external_id)
+            lambda tx: stores.delete(
+                tx, brand_id=principal.brand_id, external_id=external_id, expected=revision
+            )
         )
         return gone()
 
     return blp
+
+
+def store_of(body: dict[str, Any], *, brand_id: str, external_id: str) -> Store:
+    """The store of a validated body, with what its coordinates tell."""
+    return value_of(placed(body), Store, id="", brand_id=brand_id, external_id=external_id)
+
+
+def warnings(store: Store, year: int) -> list[str]:
+    """What was accepted and yet may not work as meant."""
+    if "PH" not in (store.opening_hours or ""):
+        return []
+    if store.country is None:
+        return ["`PH` never holds without `country`: add its ISO 3166 code."]
+    if not has_calendar(store.country, year):
+        return [f"`PH` never holds: the public holidays of {store.country} are not known here."]
+    return []

@@ -1,27 +1,47 @@
 import marshmallow as ma
 
+from domain.errors import Invalid
+from scheduler.context import hours
+from service.schemas import fields
 from service.schemas.base import AdminSchema
 
 
+def opening_hours(value: str) -> None:
+    """Refuses hours that cannot be read, with the way to write them."""
+    try:
+        hours.check(value)
+    except Invalid as error:
+        raise ma.ValidationError(error.detail) from None
+
+
+def warnings() -> ma.fields.List[str]:
+    """What was accepted and yet may not work as meant; in the answer to a PUT."""
+    return ma.fields.List(
+        ma.fields.Str(),
+        dump_only=True,
+        metadata={"description": "accepted, and yet it may not work as meant; after a PUT only"},
+    )
+
+
 class StoreSchema(AdminSchema):
-    """A place of business. The time zone is found from the coordinates where none is given."""
+    """A place of business. Time zone and country are found from the coordinates where none are given."""
 
     external_id = ma.fields.Str(dump_only=True)
-    name = ma.fields.Str(required=True, validate=ma.validate.Length(min=1, max=200))
+    name = fields.text(200, required=True)
     latitude = ma.fields.Float(required=True, validate=ma.validate.Range(min=-90, max=90))
     longitude = ma.fields.Float(required=True, validate=ma.validate.Range(min=-180, max=180))
     time_zone = ma.fields.Str(load_default=None, allow_none=True)
-    address = ma.fields.Str(
-        load_default=None, allow_none=True, validate=ma.validate.Length(max=500)
-    )
+    address = fields.text(500, load_default=None, allow_none=True)
     opening_hours = ma.fields.Str(
         load_default=None,
         allow_none=True,
-        validate=ma.validate.Length(max=2000),
+        validate=[ma.validate.Length(max=2000), opening_hours],
         metadata={"description": "OSM syntax", "example": "Mo-Fr 10:30-20:00; PH off"},
     )
     country = ma.fields.Str(
         load_default=None,
         allow_none=True,
-        validate=ma.validate.Regexp(r"^[A-Z]{2}$", error="Give an ISO 3166 code such as FI."),
+        validate=ma.validate.Regexp(r"^[A-Z]{2}\Z", error="Give an ISO 3166 code such as FI."),
+        metadata={"description": "whose public holidays `PH` stands for"},
     )
+    warnings = warnings()

@@ -1,0 +1,42 @@
+import marshmallow as ma
+
+from service.schemas import fields
+from service.schemas.base import AdminSchema
+from service.schemas.offers import currency
+from service.schemas.quiet_hours import quiet_hours
+
+
+def _share(description: str) -> ma.fields.Float:
+    return ma.fields.Float(
+        validate=ma.validate.Range(min=0, max=1), metadata={"description": description}
+    )
+
+
+def _cap(description: str) -> ma.fields.Int:
+    return ma.fields.Int(
+        strict=True,
+        allow_none=True,
+        validate=ma.validate.Range(min=0, max=1000),
+        metadata={"description": f"{description}; null: no cap"},
+    )
+
+
+class CapsSchema(AdminSchema):
+    per_day = _cap("pushes to one person within their local day")
+    per_week = _cap("pushes to one person within any seven days")
+
+
+class PolicySchema(AdminSchema):
+    """What the brand allows its engine. A PUT changes what it names and leaves the rest."""
+
+    paused = fields.Flag(metadata={"description": "the kill switch: nothing is sent, at once"})
+    caps = ma.fields.Nested(CapsSchema)
+    quiet_hours = quiet_hours(metadata={"description": "by each person's own clock"})
+    holdout_share = _share("of the people, who get nothing, so that the effect can be measured")
+    exploration = _share("of the choices, made at random, so that something can be learnt")
+    hold = fields.Flag(metadata={"description": "whether to wait for a better moment"})
+    interruption_price = ma.fields.Float(
+        validate=ma.validate.Range(min=0, max=1000),
+        metadata={"description": "what one push must be worth, in `currency`"},
+    )
+    currency = currency()
