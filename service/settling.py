@@ -56,9 +56,10 @@ class Settling:
 
     def after_erasure(self, in_flight: int) -> None:
         """`in_flight` as the erasure counted; their rows are gone, so only time tells that they have started."""
-        if in_flight:
-            self._sleep(POST_STARTS_WITHIN_S + MARGIN_S)
+        settled = self._monotonic() + POST_STARTS_WITHIN_S + MARGIN_S
         self._shred()
+        if in_flight:
+            self._sleep(max(0.0, settled - self._monotonic()))
 
     def _starts(self, pending: frozenset[str]) -> None:
         deadline = self._monotonic() + POST_STARTS_WITHIN_S + MARGIN_S

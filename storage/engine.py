@@ -246,6 +246,7 @@ def _sqlite_engine(url: sa.URL, pool_size: int) -> sa.Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         connect_args={"check_same_thread": False, "isolation_level": None},
+        hide_parameters=True,  # they hold tokens and positions, which must not reach a log with an error
         json_serializer=_json,
         json_deserializer=msgspec.json.decode,
     )
@@ -289,6 +290,7 @@ def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
         execution_options={
             "preserve_rowcount": True
         },  # else an INSERT that found a conflict counts as -1
+        hide_parameters=True,  # they hold tokens and positions, which must not reach a log with an error
         json_serializer=_json,
         json_deserializer=msgspec.json.decode,
     )

@@ -3,24 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-import marshmallow as ma
 from flask import Response
 from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
-from domain.errors import Invalid, Stale
+from domain.errors import Stale
 from domain.ledger import Statement
 from domain.people import Customer
 from service.api.consents import answer
 from service.api.me import decisions_page, exported
 from service.auth import Authenticator
 from service.erasing import erase
-from service.errors import pointers
 from service.idempotency import PARAMETER, Once
+from service.naming import named
 from service.paging import after, behind, page, place
 from service.parts import Parts
 from service.revisions import etag, expected, saved
-from service.schemas import fields
 from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.consents import ConsentsAnswerSchema
 from service.schemas.customer_consents import BackendStatementsSchema
@@ -31,8 +29,6 @@ from service.settling import Settling
 from storage import consents, customers, timeline
 from storage.engine import Transaction
 from storage.erasure import Receipt
-
-MOST_LETTERS = 200
 
 
 def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
@@ -77,7 +73,7 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling)
             id="",
             brand_id=principal.brand_id,
             mode=principal.mode,
-            external_id=_named(external_id),
+            external_id=named(external_id),
         )
         revision = expected()
         customer, created = parts.database.write(
@@ -183,15 +179,6 @@ def _find(tx: Transaction, external_id: str, principal: Principal) -> Customer:
     return customers.get(
         tx, brand_id=principal.brand_id, mode=principal.mode, external_id=external_id
     )
-
-
-def _named(external_id: str) -> str:
-    """An external id that every database takes."""
-    try:
-        return str(fields.text(MOST_LETTERS).deserialize(external_id))
-    except ma.ValidationError as error:
-        faults = tuple(pointers("/external_id", error.messages))
-        raise Invalid("This external id cannot be used.", faults=faults) from error
 
 
 def _statements(body: dict[str, Any], now: datetime) -> list[Statement]:

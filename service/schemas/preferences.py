@@ -24,7 +24,7 @@ class PreferencesSchema(AppSchema):
     )
     paused_until = fields.Time(load_default=None, allow_none=True)
     muted_kinds = ma.fields.List(
-        ma.fields.Enum(OfferKind, by_value=True),
+        ma.fields.Str(validate=ma.validate.OneOf([kind.value for kind in OfferKind])),
         load_default=list,
         validate=ma.validate.Length(max=len(OfferKind)),
     )
