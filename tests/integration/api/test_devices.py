@@ -3,7 +3,6 @@
 from typing import Any
 
 import jwt
-import pytest
 import sqlalchemy as sa
 
 from domain.access import CredentialKind, Scope
@@ -110,35 +109,10 @@ def test_a_revoked_credential_registers_nothing(world: World) -> None:
     assert device.post("/v1/devices", BODY).status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({"target": _token("t")}, "/platform"),
-        ({"platform": "ios"}, "/target"),
-        ({**BODY, "platform": "symbian"}, "/platform"),
-        ({**BODY, "target": "abc"}, "/target"),
-        ({**BODY, "target": {"kind": "topic", "value": "a"}}, "/target/kind"),
-        ({**BODY, "target": _token("")}, "/target/value"),
-        ({**BODY, "target": _token("a b")}, "/target/value"),
-        ({**BODY, "target": _token('a"b')}, "/target/value"),
-        ({**BODY, "target": _token("a\n")}, "/target/value"),
-        ({**BODY, "target": _token("ä")}, "/target/value"),
-        ({**BODY, "target": _token("a" * 4097)}, "/target/value"),
-        ({**BODY, "target": {"kind": "token", "value": 7}}, "/target/value"),
-        ({**BODY, "time_zone": "Mars/Olympus"}, "/time_zone"),
-        ({**BODY, "locale": "english please"}, "/locale"),
-        ({**BODY, "app_version": "1\x00"}, "/app_version"),
-        ({**BODY, "app_version": "\ud800"}, "/app_version"),
-        ({**BODY, "push_permission": "maybe"}, "/push_permission"),
-        ({**BODY, "customer_token": 7}, "/customer_token"),
-    ],
-)
-def test_a_wrong_body_is_refused_at_its_place(
-    world: World, body: dict[str, Any], pointer: str
-) -> None:
-    answer = world.app.post("/v1/devices", body)
+def test_a_wrong_body_is_refused_at_its_place(world: World) -> None:
+    answer = world.app.post("/v1/devices", {**BODY, "target": _token("a b"), "time_zone": "Mars"})
     assert answer.status_code == 422
-    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert {error["pointer"] for error in answer.json["errors"]} == {"/target/value", "/time_zone"}
     with world.database.read() as tx:
         assert tx.execute(sa.select(DeviceRow.id)).all() == []
 
@@ -149,13 +123,9 @@ def test_every_sign_of_a_target_and_unknown_fields_are_taken(any_world: World) -
     assert any_world.app.post("/v1/devices", body).status_code == 201
 
 
-@pytest.mark.parametrize(
-    "claims", [{"aud": "salon"}, {"exp": 1}, {"sub": ""}, {"sub": "x" * 201}], ids=str
-)
-def test_an_invalid_proof_is_never_an_anonymous_customer(
-    world: World, claims: dict[str, Any]
-) -> None:
-    token = world.customer_token(**{"subject": "jane", **claims})
+def test_an_invalid_proof_is_never_an_anonymous_customer(world: World) -> None:
+    """What makes a proof invalid is told in the table of the tokens' own tests."""
+    token = world.customer_token("jane", exp=1)
     device = world.device()
     for answer in (
         world.app.post("/v1/devices", {**BODY, "customer_token": token}),

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from domain.access import CredentialKind, Scope
@@ -67,29 +66,26 @@ def test_a_key_is_rotated_by_a_new_one_and_then_the_old_ones_end(any_world: Worl
     assert ended == [old["id"]]
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({}, "/kind"),
-        ({"kind": "device"}, "/kind"),
-        ({"kind": "secret"}, "/scopes"),
-        ({"kind": "secret", "scopes": ["root"]}, "/scopes/0"),
-        ({"kind": "publishable", "scopes": ["read"]}, "/scopes"),
-        ({"kind": "publishable", "mode": "prod"}, "/mode"),
-        ({"kind": "publishable", "expires_at": "2026-05-06T09:00:00+00:00"}, "/expires_at"),
-        ({"kind": "publishable", "expires_at": "2026-05-07"}, "/expires_at"),
-        ({"kind": "publishable", "label": "x" * 201}, "/label"),
-        ({"kind": "publishable", "label": "a\x00"}, "/label"),
-        ({"kind": "publishable", "colour": "red"}, "/colour"),
-    ],
-    ids=str,
-)
-def test_a_wrong_body_is_refused_at_its_place(
-    world: World, body: dict[str, Any], pointer: str
-) -> None:
-    answer = world.admin.post("/v1/keys", body)
-    assert answer.status_code == 422
-    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+WRONG = [
+    ({}, "/kind"),
+    ({"kind": "device"}, "/kind"),
+    ({"kind": "secret"}, "/scopes"),
+    ({"kind": "secret", "scopes": ["root"]}, "/scopes/0"),
+    ({"kind": "publishable", "scopes": ["read"]}, "/scopes"),
+    ({"kind": "publishable", "mode": "prod"}, "/mode"),
+    ({"kind": "publishable", "expires_at": "2026-05-06T09:00:00+00:00"}, "/expires_at"),
+    ({"kind": "publishable", "expires_at": "2026-05-07"}, "/expires_at"),
+    ({"kind": "publishable", "label": "x" * 201}, "/label"),
+    ({"kind": "publishable", "label": "a\x00"}, "/label"),
+    ({"kind": "publishable", "colour": "red"}, "/colour"),
+]
+
+
+def test_a_wrong_body_is_refused_at_its_place(world: World) -> None:
+    for body, pointer in WRONG:
+        answer = world.admin.post("/v1/keys", body)
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
 
 
 def test_a_test_key_makes_sees_and_ends_test_keys_only(world: World) -> None:
@@ -114,9 +110,9 @@ def test_another_brands_keys_do_not_exist(world: World) -> None:
     assert Caller(world.client, ours["key"]).get("/v1/stores").status_code == 200
 
 
-@pytest.mark.parametrize("name", ["x", new_id(), "%00"])
-def test_an_unknown_key_is_not_found(world: World, name: str) -> None:
-    assert world.admin.delete(f"/v1/keys/{name}").status_code == 404
+def test_an_unknown_key_is_not_found(any_world: World) -> None:
+    for name in ("x", new_id(), "%00"):
+        assert any_world.admin.delete(f"/v1/keys/{name}").status_code == 404
 
 
 def test_the_list_is_paged(world: World) -> None:
