@@ -5,6 +5,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from domain.access import Principal
+from geofence.shapes import Shape
 from service.auth import Authenticator
 from service.parts import Parts
 from service.schemas.nearby import NearbyQuery, NearbySchema
@@ -31,13 +32,21 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
                 {
                     "geofence": named[id_].external_id,
                     "shape": named[id_].shape,
+                    "circle": _circle(shape),
                     "distance_m": max(0.0, round(edge_m, 1)),
                     "dwell_s": named[id_].dwell_s,
                 }
                 for id_, edge_m in watch.fences
                 if id_ in named  # else it was deleted between the two looks
+                and (shape := index.shape(id_))
             ],
             "valid_within_m": watch.valid_m,
         }
 
     return blp
+
+
+def _circle(shape: Shape) -> dict[str, float]:
+    """Phones monitor circles only, so each fence comes with one around it."""
+    latitude, longitude, radius_m = shape.reach
+    return {"latitude": latitude, "longitude": longitude, "radius_m": radius_m}

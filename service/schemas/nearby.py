@@ -13,9 +13,19 @@ class NearbyQuery(AppSchema):
     )
 
 
+class CircleSchema(ma.Schema):
+    latitude = ma.fields.Float()
+    longitude = ma.fields.Float()
+    radius_m = ma.fields.Float()
+
+
 class NearFenceSchema(ma.Schema):
     geofence = ma.fields.Str(metadata={"description": "the fence's external id"})
     shape = ma.fields.Dict(metadata={"description": "as it was put: a circle or a polygon"})
+    circle = ma.fields.Nested(
+        CircleSchema,
+        metadata={"description": "one that holds the fence: phones monitor circles only"},
+    )
     distance_m = ma.fields.Float(metadata={"description": "to its edge; 0 inside"})
     dwell_s = ma.fields.Int(allow_none=True)
 

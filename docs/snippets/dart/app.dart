@@ -73,7 +73,7 @@ Future<void> watch() async {
     await _watch(fence.id, fence.latitude, fence.longitude, fence.radiusM, {GeofenceEvent.enter, GeofenceEvent.exit});
   }
   // Leaving this circle means that the list has grown stale.
-  await _watch(_stale, here.latitude, here.longitude, nearby.validWithinM, {GeofenceEvent.exit});
+  await _watch(_stale, here.latitude, here.longitude, min(nearby.validWithinM, 50000), {GeofenceEvent.exit});
 }
 
 Future<void> _watch(String id, double latitude, double longitude, double radiusM, Set<GeofenceEvent> triggers) =>
@@ -89,9 +89,17 @@ Future<void> _watch(String id, double latitude, double longitude, double radiusM
       crossed,
     );
 
-/// The phone's hint is only the reason to look: the service gets the fix and tells entering from passing by.
+/// The phone's hint is only the reason to look: the service gets the fixes and tells entering from passing by.
+/// It believes two that agree sooner than one; iOS may cut the second short, and the next hint brings another.
 @pragma('vm:entry-point')
 Future<void> crossed(GeofenceCallbackParams params) async {
+  await _keepFix();
+  if (params.geofences.any((fence) => fence.id == _stale)) await watch();
+  await Future<void>.delayed(const Duration(seconds: 25));
+  await _keepFix();
+}
+
+Future<void> _keepFix() async {
   final here = await Geolocator.getCurrentPosition();
   final fix = Whenabouts.fix(
     latitude: here.latitude,
@@ -102,7 +110,6 @@ Future<void> crossed(GeofenceCallbackParams params) async {
     isMock: here.isMocked,
   );
   await (await queue()).add(fix);
-  if (params.geofences.any((fence) => fence.id == _stale)) await watch();
 }
 
 // The data of a push

@@ -133,22 +133,24 @@ class Whenabouts {
   });
 
   // GET /v1/geofences/nearby
-  /// The fences to let the phone watch, valid until the person has moved [Nearby.validWithinM] metres.
+  /// Circles to let the phone watch, each around one fence, valid until the person has moved [Nearby.validWithinM] metres.
   Future<Nearby> nearby(double latitude, double longitude) async {
     final answer = await _call('GET', '/v1/geofences/nearby?latitude=$latitude&longitude=$longitude&limit=19');
     return (
       validWithinM: (answer['valid_within_m'] as num).toDouble(),
       fences: [
         for (final fence in (answer['data'] as List).cast<Json>())
-          (
-            id: fence['external_id'] as String,
-            latitude: (fence['latitude'] as num).toDouble(),
-            longitude: (fence['longitude'] as num).toDouble(),
-            radiusM: (fence['radius_m'] as num).toDouble(),
-          ),
+          _fence(fence['geofence'] as String, fence['circle'] as Json),
       ],
     );
   }
+
+  static Fence _fence(String id, Json circle) => (
+    id: id,
+    latitude: (circle['latitude'] as num).toDouble(),
+    longitude: (circle['longitude'] as num).toDouble(),
+    radiusM: (circle['radius_m'] as num).toDouble(),
+  );
 
   // GET /v1/preferences
   Future<Json> preferences() => _call('GET', '/v1/preferences');

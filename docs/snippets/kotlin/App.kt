@@ -25,16 +25,22 @@ import androidx.work.workDataOf
 import com.google.android.gms.location.Geofence
 import com.google.android.gms.location.GeofencingEvent
 import com.google.android.gms.location.GeofencingRequest
+import com.google.android.gms.location.LocationRequest
+import com.google.android.gms.location.LocationResult
 import com.google.android.gms.location.LocationServices
+import com.google.android.gms.location.Priority
 import com.google.firebase.messaging.FirebaseMessagingService
 import com.google.firebase.messaging.RemoteMessage
 import java.io.File
 import java.time.Instant
 import java.util.Locale
 import java.util.TimeZone
+import org.json.JSONObject
 
 object Offers {
     private const val STALE = "here"
+    private const val FENCES = 0
+    private const val LOOK = 1
 
     fun client(context: Context): Whenabouts = Whenabouts("https://whenabouts.example.com", "wa_live_pk_YOUR_APP_KEY", Preferences(context))
 
@@ -71,10 +77,17 @@ object Offers {
         val nearby = client(context).nearby(here.latitude, here.longitude)
         val fences = nearby.fences.map { circle(it.id, it.latitude, it.longitude, it.radiusM, Geofence.GEOFENCE_TRANSITION_ENTER or Geofence.GEOFENCE_TRANSITION_EXIT) }
         // Leaving this circle means that the list has grown stale.
-        val stale = circle(STALE, here.latitude, here.longitude, nearby.validWithinM, Geofence.GEOFENCE_TRANSITION_EXIT)
+        val stale = circle(STALE, here.latitude, here.longitude, minOf(nearby.validWithinM, 50_000.0), Geofence.GEOFENCE_TRANSITION_EXIT)
         val request = GeofencingRequest.Builder().setInitialTrigger(GeofencingRequest.INITIAL_TRIGGER_ENTER).addGeofences(fences + stale).build()
         val client = LocationServices.getGeofencingClient(context)
-        client.removeGeofences(callback(context)).addOnCompleteListener { client.addGeofences(request, callback(context)) }
+        client.removeGeofences(callback(context, FENCES)).addOnCompleteListener { client.addGeofences(request, callback(context, FENCES)) }
+    }
+
+    /** A few good fixes over three minutes: the service believes two that agree sooner than one. */
+    @SuppressLint("MissingPermission")
+    fun look(context: Context) {
+        val request = LocationRequest.Builder(Priority.PRIORITY_HIGH_ACCURACY, 20_000).setDurationMillis(180_000).build()
+        LocationServices.getFusedLocationProviderClient(context).requestLocationUpdates(request, callback(context, LOOK))
     }
 
     fun isStale(event: GeofencingEvent): Boolean = event.triggeringGeofences.orEmpty().any { it.requestId == STALE }
@@ -87,20 +100,31 @@ object Offers {
             .setTransitionTypes(transitions)
             .build()
 
-    private fun callback(context: Context): PendingIntent {
+    private fun callback(context: Context, what: Int): PendingIntent {
         val mutable = if (Build.VERSION.SDK_INT >= 31) PendingIntent.FLAG_MUTABLE else 0 // the system writes the event into it
-        return PendingIntent.getBroadcast(context, 0, Intent(context, FenceReceiver::class.java), PendingIntent.FLAG_UPDATE_CURRENT or mutable)
+        return PendingIntent.getBroadcast(context, what, Intent(context, FenceReceiver::class.java), PendingIntent.FLAG_UPDATE_CURRENT or mutable)
     }
 }
 
-/** The phone's hint is only the reason to look: the service gets the fix and tells entering from passing by. */
+/** The phone's hint is only the reason to look: the service gets the fixes and tells entering from passing by. */
 class FenceReceiver : BroadcastReceiver() {
     override fun onReceive(context: Context, intent: Intent) {
+        LocationResult.extractResult(intent)?.let { result -> return keep(context, result.locations, moved = null) }
         val event = GeofencingEvent.fromIntent(intent) ?: return
         val location = event.triggeringLocation ?: return
         if (event.hasError()) return
+        keep(context, listOf(location), moved = location.takeIf { Offers.isStale(event) })
+        Offers.look(context)
+    }
+
+    private fun keep(context: Context, locations: List<Location>, moved: Location?) {
+        for (location in locations) Offers.queue(context).add(fix(context, location))
+        SendWorker.enqueue(context, moved)
+    }
+
+    private fun fix(context: Context, location: Location): JSONObject {
         val isMock = if (Build.VERSION.SDK_INT >= 31) location.isMock else false
-        val fix = Offers.client(context).fix(
+        return Offers.client(context).fix(
             location.latitude,
             location.longitude,
             location.accuracy.toDouble(),
@@ -108,8 +132,6 @@ class FenceReceiver : BroadcastReceiver() {
             background = true,
             isMock = isMock,
         )
-        Offers.queue(context).add(fix)
-        SendWorker.enqueue(context, if (Offers.isStale(event)) location else null)
     }
 }
 

@@ -111,11 +111,12 @@ class Whenabouts(private val url: String, private val appKey: String, private va
     }
 
     // GET /v1/geofences/nearby
-    /** The fences to let the phone watch, valid until the person has moved `validWithinM` metres. */
+    /** Circles to let the phone watch, each around one fence, valid until the person has moved `validWithinM` metres. */
     fun nearby(latitude: Double, longitude: Double): Nearby {
         val answer = call("GET", "/v1/geofences/nearby?latitude=$latitude&longitude=$longitude&limit=20")
         val fences = answer.getJSONArray("data").objects().map {
-            Fence(it.getString("external_id"), it.getDouble("latitude"), it.getDouble("longitude"), it.getDouble("radius_m"))
+            val circle = it.getJSONObject("circle")
+            Fence(it.getString("geofence"), circle.getDouble("latitude"), circle.getDouble("longitude"), circle.getDouble("radius_m"))
         }
         return Nearby(fences, answer.getDouble("valid_within_m"))
     }

@@ -19,4 +19,5 @@ def customer_token(external_id: str, *, brand: str, signing_secret: str) -> str:
 
 
 if __name__ == "__main__":
-    print(customer_token(sys.argv[1], brand=sys.argv[2], signing_secret=os.environ["SIGNING_SECRET"]))
+    secret = os.environ["SIGNING_SECRET"]
+    sys.stdout.write(customer_token(sys.argv[1], brand=sys.argv[2], signing_secret=secret) + "\n")

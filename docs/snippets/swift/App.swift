@@ -56,6 +56,8 @@ final class Offers: NSObject, CLLocationManagerDelegate {
     nonisolated let queue: LocationQueue
     private let manager = CLLocationManager()
     private let stale = "here"
+    private var lookUntil = Date.distantPast
+    private var keptAt = Date.distantPast
 
     override init() {
         client = Whenabouts(url: "https://whenabouts.example.com", appKey: "wa_live_pk_YOUR_APP_KEY", vault: Keychain())
@@ -95,32 +97,49 @@ final class Offers: NSObject, CLLocationManagerDelegate {
         let nearby = try await client.nearby(latitude: here.coordinate.latitude, longitude: here.coordinate.longitude)
         manager.monitoredRegions.forEach(manager.stopMonitoring(for:))
         for fence in nearby.data {
-            let center = CLLocationCoordinate2D(latitude: fence.latitude, longitude: fence.longitude)
-            manager.startMonitoring(for: CLCircularRegion(center: center, radius: max(fence.radiusM, 100), identifier: fence.externalId))
+            let center = CLLocationCoordinate2D(latitude: fence.circle.latitude, longitude: fence.circle.longitude)
+            manager.startMonitoring(for: CLCircularRegion(center: center, radius: max(fence.circle.radiusM, 100), identifier: fence.geofence))
         }
         // Leaving this circle means that the list has grown stale.
-        let whole = CLCircularRegion(center: here.coordinate, radius: max(nearby.validWithinM, 100), identifier: stale)
+        let whole = CLCircularRegion(center: here.coordinate, radius: min(max(nearby.validWithinM, 100), 50_000), identifier: stale)
         whole.notifyOnEntry = false
         manager.startMonitoring(for: whole)
     }
 
-    // The phone's hint is only the reason to look: the service gets the fix and tells entering from passing by.
-    nonisolated func locationManager(_ manager: CLLocationManager, didEnterRegion region: CLRegion) { manager.requestLocation() }
+    /// A few good fixes over three minutes: the service believes two that agree sooner than one.
+    private func look() {
+        lookUntil = Date(timeIntervalSinceNow: 180)
+        manager.desiredAccuracy = kCLLocationAccuracyNearestTenMeters
+        manager.allowsBackgroundLocationUpdates = true
+        manager.startUpdatingLocation()
+    }
 
-    nonisolated func locationManager(_ manager: CLLocationManager, didExitRegion region: CLRegion) { manager.requestLocation() }
+    private func keep(_ location: CLLocation) async throws {
+        if Date() > lookUntil { manager.stopUpdatingLocation() }
+        guard location.timestamp > keptAt.addingTimeInterval(20) else { return }
+        keptAt = location.timestamp
+        await queue.add(fix(location))
+        if isStale(at: location) { try await watch(around: location) }
+    }
+
+    // The phone's hint is only the reason to look: the service gets the fixes and tells entering from passing by.
+    nonisolated func locationManager(_ manager: CLLocationManager, didEnterRegion region: CLRegion) {
+        Task { await look() }
+    }
+
+    nonisolated func locationManager(_ manager: CLLocationManager, didExitRegion region: CLRegion) {
+        Task { await look() }
+    }
 
     nonisolated func locationManager(_ manager: CLLocationManager, didUpdateLocations locations: [CLLocation]) {
-        Task {
-            for location in locations { await queue.add(fix(location)) }
-            guard let last = locations.last, await isStale(at: last) else { return }
-            try await watch(around: last)
-        }
+        guard let location = locations.last else { return }
+        Task { try await keep(location) }
     }
 
     nonisolated func locationManager(_ manager: CLLocationManager, didFailWithError error: Error) {}
 
     nonisolated func locationManagerDidChangeAuthorization(_ manager: CLLocationManager) {
-        if manager.authorizationStatus == .authorizedAlways { manager.requestLocation() }
+        if manager.authorizationStatus == .authorizedAlways { Task { await look() } }
     }
 
     private func isStale(at location: CLLocation) -> Bool {

@@ -159,13 +159,17 @@ actor Whenabouts {
     }
 
     struct Fence: Decodable {
-        let externalId: String
+        let geofence: String
+        let circle: Circle
+    }
+
+    struct Circle: Decodable {
         let latitude: Double
         let longitude: Double
         let radiusM: Double
     }
 
-    /// The fences to let the phone watch (iOS takes 20 in all), valid until the person has moved `validWithinM` metres.
+    /// Circles to let the phone watch (iOS takes 20 in all), each around one fence, valid until the person has moved `validWithinM` metres.
     func nearby(latitude: Double, longitude: Double) async throws -> Nearby {
         try read(Nearby.self, try await call("GET", "/v1/geofences/nearby?latitude=\(latitude)&longitude=\(longitude)&limit=19"))
     }

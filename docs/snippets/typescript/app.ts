@@ -21,6 +21,7 @@ import {Linking, Platform} from 'react-native';
 import {LocationQueue, Whenabouts, type Consent, type Purpose, type Storage} from './whenabouts';
 
 const FENCES = 'whenabouts-fences';
+const LOOK = 'whenabouts-look';
 
 /** The credential in the keychain, the queue, which may grow, in plain app storage. */
 const storage: Storage = {
@@ -76,20 +77,33 @@ export async function watchNearbyFences(): Promise<void> {
   const {coords} = await Location.getCurrentPositionAsync({accuracy: Location.Accuracy.Balanced});
   const nearby = await whenabouts.nearby(coords.latitude, coords.longitude);
   const regions = nearby.data.slice(0, 19).map(fence => ({
-    identifier: fence.external_id,
-    latitude: fence.latitude,
-    longitude: fence.longitude,
-    radius: Math.max(fence.radius_m, 100), // phones are not surer than this; the service decides exactly
+    identifier: fence.geofence,
+    latitude: fence.circle.latitude,
+    longitude: fence.circle.longitude,
+    radius: Math.max(fence.circle.radius_m, 100), // phones are not surer than this; the service decides exactly
   }));
   // Leaving this circle means that the list has grown stale.
-  const here = {identifier: 'here', latitude: coords.latitude, longitude: coords.longitude, radius: Math.max(nearby.valid_within_m, 100), notifyOnEnter: false};
+  const here = {identifier: 'here', latitude: coords.latitude, longitude: coords.longitude, radius: Math.min(Math.max(nearby.valid_within_m, 100), 50_000), notifyOnEnter: false};
   await Location.startGeofencingAsync(FENCES, [...regions, here]);
 }
 
-/** The phone's hint is only the reason to look: the service gets the fix and tells entering from passing by. */
+/** The phone's hint is only the reason to look: the service gets the fixes and tells entering from passing by. */
 TaskManager.defineTask<{region: Location.LocationRegion}>(FENCES, async ({data, error}) => {
   if (error) return;
-  const {coords, timestamp, mocked} = await Location.getCurrentPositionAsync({accuracy: Location.Accuracy.High});
+  lookUntil = Date.now() + 180_000; // a few good fixes over three minutes: it believes two that agree sooner than one
+  await Location.startLocationUpdatesAsync(LOOK, {accuracy: Location.Accuracy.High, timeInterval: 20_000, distanceInterval: 0});
+  if (data.region.identifier === 'here') await watchNearbyFences();
+});
+
+let lookUntil = 0;
+
+TaskManager.defineTask<{locations: Location.LocationObject[]}>(LOOK, async ({data, error}) => {
+  const location = data?.locations.at(-1);
+  if (!error && location) await keep(location);
+  if (Date.now() > lookUntil) await Location.stopLocationUpdatesAsync(LOOK);
+});
+
+async function keep({coords, timestamp, mocked}: Location.LocationObject): Promise<void> {
   await queue.add({
     latitude: coords.latitude,
     longitude: coords.longitude,
@@ -99,8 +113,7 @@ TaskManager.defineTask<{region: Location.LocationRegion}>(FENCES, async ({data, 
     background: true,
     is_mock: mocked ?? false,
   });
-  if (data.region.identifier === 'here') await watchNearbyFences();
-});
+}
 
 // The data of a push
 async function opened(message: RemoteMessage | null): Promise<void> {

@@ -71,7 +71,7 @@ export class Whenabouts {
   }
 
   // GET /v1/geofences/nearby
-  /** The fences to let the phone watch (iOS takes 20, Android 100), valid until the person has moved `valid_within_m`. */
+  /** Circles to let the phone watch (iOS takes 20, Android 100), each around one fence, valid until the person has moved `valid_within_m`. */
   async nearby(latitude: number, longitude: number): Promise<Nearby> {
     return this.call<Nearby>('GET', `/v1/geofences/nearby?latitude=${latitude}&longitude=${longitude}&limit=20`);
   }
@@ -268,7 +268,7 @@ export type Answer = 'opened' | 'dismissed' | 'redeemed' | 'not_for_me';
 
 // GET /v1/geofences/nearby
 export interface Nearby {
-  data: {external_id: string; latitude: number; longitude: number; radius_m: number}[];
+  data: {geofence: string; circle: {latitude: number; longitude: number; radius_m: number}}[];
   valid_within_m: number;
 }
 

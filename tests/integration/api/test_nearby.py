@@ -1,6 +1,7 @@
 import pytest
 import sqlalchemy as sa
 
+from geofence.distance import metres
 from storage.models import PositionRow
 from tests.integration.conftest import World
 from tests.integration.places import KALLIO, add_fence
@@ -21,6 +22,20 @@ def test_the_nearest_fences_come_first_with_the_radius_in_which_they_suffice(
     assert answer["data"][0]["shape"]["radius_m"] == 100.0
     assert [each["dwell_s"] for each in answer["data"]] == [120, None]
     assert answer["valid_within_m"] == pytest.approx(4500, abs=0.2)
+
+
+def test_a_polygon_comes_with_a_circle_that_holds_it(world: World) -> None:
+    add_fence(world, "round", away_m=400, radius_m=150)
+    corners = [(24.95, 60.18), (24.954, 60.18), (24.954, 60.182), (24.95, 60.182), (24.95, 60.18)]
+    shape = {"type": "polygon", "coordinates": [corners]}
+    assert world.admin.put("/v1/geofences/square", {"shape": shape}).status_code == 201
+    near = world.device().get(f"/v1/geofences/nearby?{HERE}").json["data"]
+    circles = {each["geofence"]: each["circle"] for each in near}
+    assert circles["round"]["radius_m"] == 150
+    square = circles["square"]
+    for longitude, latitude in corners:
+        away = metres(square["latitude"], square["longitude"], latitude, longitude)
+        assert away <= square["radius_m"] < 1.5 * away
 
 
 def test_where_all_fences_are_listed_the_answer_holds_everywhere(world: World) -> None:
