@@ -32,7 +32,7 @@ def _rows(tx: Transaction, each: Personal, customer_id: str) -> list[dict[str, A
 
 
 def _plain(value: Any, readable: Callable[[bytes], Any]) -> Any:
-    return readable(value) if isinstance(value, bytes) else msgspec.to_builtins(value)
+    return msgspec.to_builtins(readable(value) if isinstance(value, bytes) else value)
 
 
 def _as_base64(value: bytes) -> str:
@@ -41,6 +41,6 @@ def _as_base64(value: bytes) -> str:
 
 _READABLE: dict[type[Any], Callable[[bytes], Any]] = {
     ProfileRow: msgspec.msgpack.decode,
-    PositionRow: _as_base64,
+    PositionRow: msgspec.msgpack.decode,
     IdempotencyRow: msgspec.json.decode,
 }

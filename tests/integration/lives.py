@@ -60,7 +60,8 @@ class Life:
         self._add(tx, ConsentRow, purpose="push")
 
     def _do(self, tx: Transaction) -> None:
-        self._add(tx, PositionRow, latitude=60.1, longitude=24.9)
+        state = msgspec.msgpack.encode({"was": self.marker})
+        self._add(tx, PositionRow, latitude=60.1, longitude=24.9, state=state)
         self._add(tx, VisitRow)
         self._add(tx, EventRow, mode="live", body={"properties": {"note": self.marker}})
         self._add(tx, ProfileRow, body=msgspec.msgpack.encode(Profile(visits=3)))

@@ -48,10 +48,16 @@ def _live(world: World, device: Install) -> None:
     """A little of everything."""
     world.clock.advance(minutes=1)
     assert device.post("/v1/locations", {"fixes": [_fix(world)]}).json["accepted"] == 1
+    now = world.clock.now()
+    visit = Profile(visits=1, first_at=now, last_at=now)
+    world.database.write(
+        lambda tx: profiles.save(
+            tx, visit, customer_id=device.customer_id, brand_id=world.brand.id, now=now
+        )
+    )
     order = {"headers": {"Idempotency-Key": "o1"}}
     assert device.post("/v1/events", {"events": [_order(world)]}, **order).json["accepted"] == 1
     device.put("/v1/preferences", {"interests": ["books"]})
-    now = world.clock.now()
     said = decided(
         world.database,
         device.customer_id,
@@ -132,6 +138,8 @@ def test_an_export_holds_everything_and_no_secret(any_world: World) -> None:
     assert data["customers"][0]["first_name"] == NAME
     assert data["devices"][0]["target_value"] == TOKEN
     assert data["device_positions"][0]["latitude"] == LATITUDE
+    assert isinstance(data["device_positions"][0]["state"], dict | list)
+    assert data["profiles"][0]["body"]["last_at"].startswith("2026-05-06T")
     assert data["events"][0]["body"]["amount"] == 12.5
     assert data["idempotency_keys"][0]["body"]["accepted"] == 1
     assert len(data["consent_entries"]) == len(Purpose)

@@ -173,6 +173,8 @@ def test_an_export_holds_every_row_and_nothing_of_others(
         assert set(row) == set(metadata.tables[name].c.keys()) - withheld, name
     [profile] = exported["profiles"]
     assert profile["body"]["visits"] == 3
+    [position] = exported["device_positions"]
+    assert position["state"] == {"was": ANNA}
 
 
 def test_a_device_that_served_someone_else_before_goes_with_its_last_owner(
