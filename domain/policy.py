@@ -33,6 +33,7 @@ class Brand(Value):
     name: str
     time_zone: str
     signing_secret: str
+    ledger_key: str = ""  # signs explanations, and what stays of a person in the ledger
     policy: Policy = Policy()
     fcm_project: str | None = None
     fcm_credentials: str | None = None

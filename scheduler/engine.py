@@ -14,6 +14,7 @@ from domain.ids import new_id
 from domain.messages import Message, Push
 from domain.offers import Offer
 from domain.people import Purpose
+from domain.policy import Brand
 from scheduler import profiles, templates
 from scheduler.context import build
 from scheduler.context.build import Scene
@@ -67,7 +68,7 @@ class AlreadySaid(Exception):
 class Engine:
     """Any number of engines may tick at once: what one has claimed the others skip.
 
-    `explain_url` signs the address under which a person reads why, by decision id; `sent` is called after the commit
+    `explain_url` signs the address under which a person reads why, by brand and decision id; `sent` is called after the commit
     of a batch that queued messages.
     """
 
@@ -78,7 +79,7 @@ class Engine:
         clock: Clock,
         weather_max_age: timedelta,
         sent: Callable[[], None] = lambda: None,
-        explain_url: Callable[[str], str | None] = lambda _: None,
+        explain_url: Callable[[Brand, str], str | None] = lambda _brand, _id: None,
         model: Model | None = None,
         batch: int | None = None,
     ) -> None:
@@ -186,7 +187,9 @@ class Engine:
         if not decisions.add(tx, decision):
             raise AlreadySaid
         if choice.said:
-            messages.add_message(tx, self._message(decision, choice.said), now=at.now)
+            messages.add_message(
+                tx, self._message(at.ground.brand, decision, choice.said), now=at.now
+            )
         if at.moment.cause is Cause.HABIT:
             moments.close(tx, [at.moment.id], now=at.now)
             _next_habit(tx, at)
@@ -226,9 +229,9 @@ class Engine:
             inputs=msgspec.to_builtins(inputs),
         )
 
-    def _message(self, decision: Decision, said: Said) -> Message:
+    def _message(self, brand: Brand, decision: Decision, said: Said) -> Message:
         message_id, offer, push = new_id(), said.offer, said.push
-        url = self._explain_url(decision.id)
+        url = self._explain_url(brand, decision.id)
         data = {
             **push.data,
             "decision_id": decision.id,

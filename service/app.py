@@ -6,8 +6,26 @@ from collections.abc import Callable
 from flask import Flask, Response, g, request
 from flask_smorest import Blueprint
 
-from service import errors, pages
-from service.api import stores
+from service import errors, explaining, naming, pages
+from service.api import (
+    consents,
+    customers,
+    decisions,
+    devices,
+    engine,
+    events,
+    geofences,
+    imports,
+    items,
+    keys,
+    locations,
+    me,
+    messages,
+    nearby,
+    offers,
+    preferences,
+    stores,
+)
 from service.auth import Authenticator
 from service.parts import Parts
 
@@ -37,7 +55,25 @@ _CONFIG = {
     },
 }
 
-_BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (stores.blueprint,)
+_BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (
+    stores.blueprint,
+    geofences.blueprint,
+    items.blueprint,
+    offers.blueprint,
+    engine.blueprint,
+    imports.blueprint,
+    keys.blueprint,
+    devices.blueprint,
+    consents.blueprint,
+    events.blueprint,
+    locations.blueprint,
+    nearby.blueprint,
+    customers.blueprint,
+    preferences.blueprint,
+    me.blueprint,
+    decisions.blueprint,
+    messages.blueprint,
+)
 
 
 def create_app(parts: Parts) -> Flask:
@@ -51,8 +87,10 @@ def create_app(parts: Parts) -> Flask:
         api.register_blueprint(blueprint(parts, auth))
     errors.install(app)
     pages.install(app, parts)
+    explaining.install(app, parts)
     parts.metrics.install(app)
     app.before_request(_name_request)
+    app.before_request(naming.refuse_impossible)
     app.after_request(_finish)
     return app
 

@@ -30,7 +30,7 @@ def install(app: Flask, parts: Parts) -> None:
 
 
 def _docs() -> Response:
-    return _html(_DOCS)
+    return html(_DOCS)
 
 
 def _errors() -> Response:
@@ -38,7 +38,7 @@ def _errors() -> Response:
     rows = "".join(
         f'<dt id="{code}"><code>{code}</code></dt><dd>{text}</dd>' for code, text in CODES.items()
     )
-    return _html(
+    return html(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Error codes</title></head><body><h1>Error codes</h1><dl>{rows}</dl></body></html>'
     )
 
@@ -53,7 +53,8 @@ def _ready(parts: Parts) -> ResponseReturnValue:
     return jsonify(ready=not missing, missing=missing), 503 if missing else 200
 
 
-def _html(text: str) -> Response:
+def html(text: str) -> Response:
+    """A page that may load nothing from elsewhere and may not be framed."""
     response = Response(text, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _CSP
     return response

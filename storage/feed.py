@@ -1,4 +1,4 @@
-"""What happened since the last look, in the order it was written; for whoever watches."""
+"""The decisions since the last look, in the order they were written; for whoever watches."""
 
 from datetime import datetime
 from typing import Any
@@ -12,16 +12,12 @@ from storage.models import CustomerRow, DecisionRow, MomentRow, StoreRow
 FIRST = "00000000-0000-0000-0000-000000000000"
 
 
-class MomentSeen(Value):
-    id: str
-    cause: str
-    customer: str | None
-    store: str | None
-    due_at: datetime
+class Seen(Value):
+    """A decision with the moment it ended."""
 
-
-class DecisionSeen(Value):
     id: str
+    moment_id: str
+    due_at: datetime | None
     cause: str
     customer: str | None
     store: str | None
@@ -31,29 +27,19 @@ class DecisionSeen(Value):
     reasons: list[dict[str, Any]]
 
 
-def moments(tx: Transaction, *, after: str, now: datetime, limit: int = 200) -> list[MomentSeen]:
-    """Moments that are due, behind `after`; ids grow with time."""
-    rows = tx.execute(
-        sa.select(
-            MomentRow.id,
-            MomentRow.cause,
-            CustomerRow.external_id.label("customer"),
-            StoreRow.name.label("store"),
-            MomentRow.due_at,
-        )
-        .join(CustomerRow, CustomerRow.id == MomentRow.customer_id)
-        .outerjoin(StoreRow, StoreRow.id == MomentRow.store_id)
-        .where(MomentRow.id > after, MomentRow.due_at <= now)
-        .order_by(MomentRow.id)
-        .limit(limit)
-    )
-    return [MomentSeen(**row._mapping) for row in rows]
+def newest(tx: Transaction) -> str:
+    """The id of the newest decision."""
+    query = sa.select(DecisionRow.id).order_by(DecisionRow.id.desc()).limit(1)
+    return tx.execute(query).scalar_one_or_none() or FIRST
 
 
-def decisions(tx: Transaction, *, after: str, limit: int = 200) -> list[DecisionSeen]:
+def decisions(tx: Transaction, *, after: str, limit: int = 200) -> list[Seen]:
+    """Up to `limit` decisions behind `after`; ids grow with time."""
     rows = tx.execute(
         sa.select(
             DecisionRow.id,
+            DecisionRow.moment_id,
+            MomentRow.due_at,
             DecisionRow.cause,
             CustomerRow.external_id.label("customer"),
             StoreRow.name.label("store"),
@@ -62,10 +48,11 @@ def decisions(tx: Transaction, *, after: str, limit: int = 200) -> list[Decision
             DecisionRow.offer,
             DecisionRow.reasons,
         )
+        .outerjoin(MomentRow, MomentRow.id == DecisionRow.moment_id)
         .outerjoin(CustomerRow, CustomerRow.id == DecisionRow.customer_id)
         .outerjoin(StoreRow, StoreRow.id == DecisionRow.store_id)
         .where(DecisionRow.id > after)
         .order_by(DecisionRow.id)
         .limit(limit)
     )
-    return [DecisionSeen(**row._mapping) for row in rows]
+    return [Seen(**row._mapping) for row in rows]

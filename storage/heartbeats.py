@@ -1,5 +1,6 @@
 """When each role last finished a round, by the machine's clock; for readiness and the doctor."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -11,12 +12,12 @@ from storage.sql import insert, lease_now
 _FORGOTTEN = timedelta(days=1)
 
 
-def beat(tx: Transaction, *, role: str, process_id: str) -> None:
-    """Notes that this process's role is alive, and forgets those that have been gone for a day."""
+def beat(tx: Transaction, *, roles: Iterable[str], process_id: str) -> None:
+    """Notes that this process's roles are alive, and forgets those that have been gone for a day."""
     now = lease_now(tx)
     tx.execute(
         insert(tx, HeartbeatRow)
-        .values(role=role, process_id=process_id, at=now)
+        .values([{"role": role, "process_id": process_id, "at": now} for role in roles])
         .on_conflict_do_update(index_elements=["role", "process_id"], set_={"at": now})
     )
     tx.execute(sa.delete(HeartbeatRow).where(HeartbeatRow.at < now - _FORGOTTEN))

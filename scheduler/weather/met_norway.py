@@ -21,48 +21,48 @@ _HOUR = timedelta(hours=1)
 _OLDEST = timedelta(hours=24)  # a forecast that was not renewed for a day is no news of today's sky
 
 
-class _Instant(msgspec.Struct):
+class _Instant(msgspec.Struct, frozen=True):
     air_temperature: float | None = None
     wind_speed: float | None = None
 
 
-class _InstantBlock(msgspec.Struct):
+class _InstantBlock(msgspec.Struct, frozen=True):
     details: _Instant
 
 
-class _Summary(msgspec.Struct):
+class _Summary(msgspec.Struct, frozen=True):
     symbol_code: str
 
 
-class _Amount(msgspec.Struct):
+class _Amount(msgspec.Struct, frozen=True):
     precipitation_amount: float | None = None
 
 
-class _NextHour(msgspec.Struct):
+class _NextHour(msgspec.Struct, frozen=True):
     summary: _Summary
     details: _Amount = _Amount()
 
 
-class _Data(msgspec.Struct):
+class _Data(msgspec.Struct, frozen=True):
     instant: _InstantBlock
     next_1_hours: _NextHour | None = None
 
 
-class _Step(msgspec.Struct):
+class _Step(msgspec.Struct, frozen=True):
     time: datetime
     data: _Data
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
-class _Properties(msgspec.Struct):
+class _Properties(msgspec.Struct, frozen=True):
     meta: _Meta
     timeseries: list[_Step]
 
 
-class _Forecast(msgspec.Struct):
+class _Forecast(msgspec.Struct, frozen=True):
     properties: _Properties
 
 

@@ -18,7 +18,7 @@ _AHEAD = timedelta(hours=1)
 _WANTED = "temperature_2m,precipitation,weather_code,wind_speed_10m"
 
 
-class _Current(msgspec.Struct):
+class _Current(msgspec.Struct, frozen=True):
     time: int
     weather_code: int
     temperature_2m: float | None = None
@@ -26,12 +26,12 @@ class _Current(msgspec.Struct):
     precipitation: float | None = None
 
 
-class _Units(msgspec.Struct):
+class _Units(msgspec.Struct, frozen=True):
     temperature_2m: str = "°C"
     wind_speed_10m: str = "m/s"
 
 
-class _Place(msgspec.Struct):
+class _Place(msgspec.Struct, frozen=True):
     current: _Current
     current_units: _Units = _Units()
 

@@ -229,5 +229,5 @@ def _show_secret(brand: Brand, as_json: bool) -> None:
 
 
 def _public(brand: Brand) -> dict[str, Any]:
-    hidden = ("signing_secret", "fcm_credentials")
+    hidden = ("signing_secret", "ledger_key", "fcm_credentials")
     return {k: v for k, v in msgspec.to_builtins(brand).items() if k not in hidden}

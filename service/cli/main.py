@@ -3,6 +3,12 @@
 import click
 
 from service.cli.brands import brands, keys
+from service.cli.demo import demo
+from service.cli.doctor import doctor
+from service.cli.emulator import fcm_emulator
+from service.cli.messages import messages
+from service.cli.run import api, engine, migrate, sender, up
+from service.cli.why import why
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,5 +17,18 @@ def main() -> None:
     """The right offer, for one person, at the right when and where, or silence."""
 
 
-for command in (brands, keys):
+for command in (
+    up,
+    api,
+    engine,
+    sender,
+    demo,
+    fcm_emulator,
+    migrate,
+    brands,
+    keys,
+    doctor,
+    why,
+    messages,
+):
     main.add_command(command)

@@ -1,0 +1,211 @@
+"""`whenabouts doctor`: what is wrong, and how to mend it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from enum import StrEnum
+
+import click
+
+from domain.clock import SystemClock
+from domain.errors import Refusal
+from domain.policy import Brand
+from domain.settings import Settings
+from domain.values import Value
+from notifiers.firebase import AccountUnusable, FirebaseNotifier
+from scheduler.weather import client
+from scheduler.weather.open_meteo import FREE
+from service.cli.opening import connect, settings
+from service.cli.output import UNHEALTHY, explained, json_option, show_json
+from service.parts import project_of
+from service.wiring import ROLES, SILENT_S
+from storage import brands, heartbeats, keys, messages, migrate
+from storage.engine import Database
+from storage.sql import lease_now
+
+_SKEW = timedelta(seconds=5)
+
+
+class Health(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+class Finding(Value):
+    """One thing looked at. `remedy` says what to do where it is not ok."""
+
+    part: str
+    health: Health
+    text: str
+    remedy: str | None = None
+
+
+@click.command()
+@json_option
+@explained
+def doctor(as_json: bool) -> None:
+    """Look at everything a working service needs; exit code 3 where something is broken."""
+    findings = list(examine(settings()))
+    if as_json:
+        show_json(findings)
+    else:
+        for one in findings:
+            click.echo(f"{one.health.value:8} {one.part}: {one.text}")
+            if one.remedy:
+                click.echo(f"         → {one.remedy}")
+    if any(one.health is Health.BROKEN for one in findings):
+        sys.exit(UNHEALTHY)
+
+
+def examine(chosen: Settings) -> Iterator[Finding]:
+    """Every finding in turn. The database comes first: without it the rest cannot be known."""
+    yield _ok("settings", "all are known and well-formed")
+    yield _weather(chosen)
+    database = connect(chosen)
+    try:
+        schema = _schema(database)
+        yield schema
+        if schema.health is Health.OK:
+            yield from _inside(database, chosen)
+    finally:
+        database.close()
+
+
+def _schema(database: Database) -> Finding:
+    where = database.url.render_as_string(hide_password=True)
+    try:
+        revision = migrate.current(database)
+    except Refusal as refusal:
+        return _broken(
+            "database",
+            f"{where}: {refusal.detail}",
+            "Start it, or correct WHENABOUTS_DATABASE_URL.",
+        )
+    if revision != migrate.head():
+        return _broken(
+            "database",
+            f"{where} is at revision {revision or 'none'}, this version wants {migrate.head()}",
+            "Run `whenabouts migrate`.",
+        )
+    return _ok("database", f"{where}, revision {revision}")
+
+
+def _inside(database: Database, chosen: Settings) -> Iterator[Finding]:
+    with database.read() as tx:
+        skew = abs(lease_now(tx) - SystemClock().now())
+        silent = heartbeats.silent_for(tx)
+        backlog = messages.backlog(tx)
+        everyone = brands.everyone(tx)
+        keyless = [brand.slug for brand in everyone if not keys.of_brand(tx, brand.id)]
+    yield _clock(skew)
+    yield from (_role(role, silent.get(role)) for role in ROLES)
+    yield _unknown(backlog["unknown"])
+    if not everyone:
+        yield _warning("brands", "there are none yet", "Run `whenabouts brands create SLUG`.")
+    for slug in keyless:
+        yield _warning(
+            f"brand {slug}",
+            "has no keys",
+            f"Run `whenabouts keys create --brand {slug} --kind publishable`.",
+        )
+    yield from _projects(everyone, chosen)
+
+
+def _clock(skew: timedelta) -> Finding:
+    if skew <= _SKEW:
+        return _ok("clock", "agrees with the database's")
+    return _broken(
+        "clock",
+        f"is {skew.total_seconds():.0f} s off the database's",
+        "Synchronise both machines (chrony or systemd-timesyncd).",
+    )
+
+
+def _role(role: str, silent: timedelta | None) -> Finding:
+    if silent is not None and silent.total_seconds() <= SILENT_S:
+        return _ok(role, f"was heard of {silent.total_seconds():.0f} s ago")
+    return _warning(role, "does not run", f"Start `whenabouts up`, or `whenabouts {role}`.")
+
+
+def _unknown(count: int) -> Finding:
+    if not count:
+        return _ok("deliveries", "none with an unknown end")
+    return _warning(
+        "deliveries",
+        f"{count} messages have an unknown end: their answer was lost",
+        "They are never sent again. `whenabouts messages --state unknown` lists them.",
+    )
+
+
+def _projects(everyone: list[Brand], chosen: Settings) -> Iterator[Finding]:
+    if chosen.fcm_transport != "admin":
+        yield _warning(
+            "push",
+            f"the transport is `{chosen.fcm_transport}`: no phone gets anything",
+            "Set WHENABOUTS_FCM_TRANSPORT=admin.",
+        )
+        return
+    secrets = {
+        project: brand.fcm_credentials or chosen.fcm_credentials
+        for brand in everyone
+        if (project := project_of(brand, chosen))
+    }
+    notifier = FirebaseNotifier(
+        accounts=secrets.get,
+        endpoint=chosen.fcm_endpoint,
+        ca_file=chosen.fcm_ca_file,
+    )
+    try:
+        for brand in everyone:
+            yield _project(brand, project_of(brand, chosen), notifier.check)
+    finally:
+        notifier.close()
+
+
+def _project(brand: Brand, project: str | None, check: Callable[[str], None]) -> Finding:
+    part = f"brand {brand.slug}"
+    remedy = (
+        "Set WHENABOUTS_FCM_PROJECT and WHENABOUTS_FCM_CREDENTIALS, or "
+        f"`whenabouts brands update {brand.slug} --fcm-project … --fcm-credentials FILE`."
+    )
+    if not project:
+        return _broken(part, "has no Firebase project, so its messages are cancelled", remedy)
+    try:
+        check(project)
+    except AccountUnusable as error:
+        return _broken(part, str(error), remedy)
+    return _ok(part, f"sends through the Firebase project {project}")
+
+
+def _weather(chosen: Settings) -> Finding:
+    if chosen.weather_provider == "none":
+        return _warning(
+            "weather",
+            "is switched off: offers with a weather condition never match",
+            "Set WHENABOUTS_WEATHER_PROVIDER; docs/weather.md compares the providers.",
+        )
+    try:
+        client.provider(chosen)
+    except Refusal as refusal:
+        return _broken("weather", refusal.detail, "See docs/weather.md.")
+    free = chosen.weather_provider == "open-meteo" and not chosen.weather_api_key
+    if free and (chosen.weather_url or FREE) == FREE:
+        return _warning(
+            "weather",
+            "uses Open-Meteo's free host, which is for non-commercial use only",
+            "Buy a key (WHENABOUTS_WEATHER_API_KEY), host it yourself, or use met-norway.",
+        )
+    return _ok("weather", f"comes from {chosen.weather_provider}")
+
+
+def _ok(part: str, text: str) -> Finding:
+    return Finding(part=part, health=Health.OK, text=text)
+
+
+def _warning(part: str, text: str, remedy: str) -> Finding:
+    return Finding(part=part, health=Health.WARNING, text=text, remedy=remedy)
+
+
+def _broken(part: str, text: str, remedy: str) -> Finding:
+    return Finding(part=part, health=Health.BROKEN, text=text, remedy=remedy)
