@@ -94,7 +94,8 @@ def append(
         )
         for each, does_count in zip(stated, counts, strict=True)
     ]
-    tx.execute(sa.insert(ConsentEntryRow), [_row(each, brand_id, mode) for each in entries])
+    if entries:
+        tx.execute(sa.insert(ConsentEntryRow), [_row(each, brand_id, mode) for each in entries])
     for purpose in {each.purpose for each in stated}:
         batch = [(e.id, s) for e, s in zip(entries, stated, strict=True) if s.purpose is purpose]
         if standing := ledger.after(before.get(purpose), batch, now):

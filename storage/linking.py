@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from domain import ledger
-from domain.decisions import Outcome
+from domain.decisions import Cause, Outcome
 from domain.people import Customer, Device, Purpose
 from storage import consents, customers, withdrawal
 from storage.engine import Transaction
@@ -58,9 +58,9 @@ def merge(tx: Transaction, *, anonymous: Customer, known: Customer, now: datetim
     nothing comes in through the merge that the known customer withdrew.
     """
     granted = _granted(tx, anonymous.id) | _granted(tx, known.id)
+    _join_profiles(tx, anonymous.id, known.id)
     _join_moments(tx, anonymous.id, known.id)
     _join_decisions(tx, anonymous.id, known.id)
-    _join_profiles(tx, anonymous.id, known.id)
     _join_consents(tx, anonymous.id, known)
     for table in _MOVING:
         _hand_over(tx, table, anonymous.id, known.id)
@@ -113,12 +113,21 @@ def _join_decisions(tx: Transaction, from_id: str, to_id: str) -> None:
 
 
 def _join_profiles(tx: Transaction, from_id: str, to_id: str) -> None:
-    """Two rhythms cannot be told apart once added up, so the known person's own stays where there is one."""
+    """Two rhythms cannot be told apart once added up, so the known person's own stays where there is one.
+
+    The habit moment goes with the rhythm it follows from.
+    """
     has_one = sa.select(ProfileRow.customer_id).where(ProfileRow.customer_id == to_id)
-    if tx.execute(has_one).one_or_none():
-        tx.execute(sa.delete(ProfileRow).where(ProfileRow.customer_id == from_id))
-    else:
-        _hand_over(tx, ProfileRow, from_id, to_id)
+    loser = from_id if tx.execute(has_one).one_or_none() else to_id
+    tx.execute(sa.delete(ProfileRow).where(ProfileRow.customer_id == loser))
+    tx.execute(
+        sa.delete(MomentRow).where(
+            MomentRow.customer_id == loser,
+            MomentRow.cause == Cause.HABIT,
+            MomentRow.decided_at.is_(None),
+        )
+    )
+    _hand_over(tx, ProfileRow, from_id, to_id)
 
 
 def _join_consents(tx: Transaction, from_id: str, known: Customer) -> None:

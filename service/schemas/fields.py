@@ -18,12 +18,19 @@ def text(most: int, *, least: int = 1, **options: Any) -> ma.fields.Str:
     return ma.fields.Str(validate=[length, _storable], **options)
 
 
+class Locale(ma.fields.Str):
+    """A BCP 47 language tag; Android's `fi_FI` is read as `fi-FI`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        return super()._deserialize(value, attr, data, **more).replace("_", "-")
+
+
 def locale(**options: Any) -> ma.fields.Str:
-    """A BCP 47 language tag."""
+    """A language tag such as en-GB."""
     tag = ma.validate.Regexp(
-        r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*\Z", error="Give a language tag such as fi or en-GB."
+        r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z", error="Give a language tag such as fi or en-GB."
     )
-    return ma.fields.Str(
+    return Locale(
         validate=[ma.validate.Length(max=35), tag], metadata={"example": "en-GB"}, **options
     )
 

@@ -1,5 +1,6 @@
 """`/v1/devices`: the registration rule as an app meets it."""
 
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -295,3 +296,20 @@ def test_another_brands_device_is_out_of_reach(world: World) -> None:
     assert theirs.get("/v1/consents").json["data"] == []
     admin = world.key(salon, CredentialKind.SECRET, *Scope)
     assert admin.get("/v1/customers/jane").json.get("customer_id") != ours.customer_id
+
+
+def test_nothing_of_a_target_is_left_in_the_files_after_signing_out(
+    sqlite_database: Database, clock: ManualClock
+) -> None:
+    world = World(sqlite_database, clock)
+    device = world.device(target="a-token-to-search-for-1")
+    device.patch("/v1/devices/me", {"target": _token("a-token-to-search-for-2")})
+    device.delete("/v1/devices/me")
+    path = Path(sqlite_database.url.database or "")
+    held = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    assert b"a-token-to-search-for" not in held
+
+
+def test_a_tag_as_android_writes_it_is_a_language_tag(world: World) -> None:
+    device = world.device(locale="pt_BR")
+    assert device.patch("/v1/devices/me", {}).json["locale"] == "pt-BR"

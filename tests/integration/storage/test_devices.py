@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from domain.access import CredentialKind, Principal
 from domain.clock import ManualClock
 from domain.errors import Unauthenticated
+from domain.messages import MessageState
 from domain.people import Device, Mode, Permission, Purpose, Target, TargetKind
-from storage import consents, customers, devices, keys
+from storage import consents, customers, devices, keys, messages
 from storage.devices import Registered
 from storage.engine import Database
 from storage.models import DeviceRow, PositionRow, VisitRow
@@ -265,3 +266,14 @@ def test_who_says_something_during_a_merge_says_it_for_the_known_customer(
     with town.database.read() as tx:
         jane = customers.get(tx, brand_id=town.brand.id, mode=Mode.LIVE, external_id="jane")
     assert town.granted(jane.id) == set()
+
+
+def test_what_waited_for_a_device_is_not_sent_to_it_once_it_signed_out(town: Town) -> None:
+    phone = town.device("jane", Purpose.PUSH)
+    tablet = town.device("jane")
+    town.write(lambda tx: Traces(phone, town.clock.now()).message(tx, MessageState.QUEUED))
+    town.write(lambda tx: devices.retire(tx, phone.id, reason="signed_out", now=town.clock.now()))
+    with town.database.read() as tx:
+        (queued,) = messages.claim(tx, now=town.clock.now(), limit=9)
+        found = messages.addressees(tx, queued.message)
+    assert [each.device_id for each in found] == [tablet.id]

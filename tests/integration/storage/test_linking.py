@@ -181,15 +181,25 @@ def test_the_known_persons_own_rhythm_stays(town: Town) -> None:
     assert [row.body for row in _rows(town, ProfileRow, own.customer_id)] == [b"jane"]
 
 
+def test_a_person_keeps_one_open_habit_moment_that_of_their_rhythm(town: Town) -> None:
+    own, device = _link(town, town.device(None)), town.device(None)
+    for each, key in ((own, "monday"), (device, "tuesday")):
+        traces = Traces(each, town.clock.now())
+        town.write(traces.profile)
+        town.write(lambda tx, t=traces, k=key: t.moment(tx, Cause.HABIT, key=k))
+    _link(town, device)
+    assert [row.key for row in _rows(town, MomentRow, own.customer_id)] == ["monday"]
+
+
 def test_moments_of_the_same_key_meet_without_a_clash(town: Town) -> None:
     own, device = _link(town, town.device(None)), town.device(None)
     for each, decided in ((own, True), (device, False)):
         traces = Traces(each, town.clock.now())
-        town.write(lambda tx, t=traces, d=decided: t.moment(tx, Cause.HABIT, decided=d))
+        town.write(lambda tx, t=traces, d=decided: t.moment(tx, Cause.WEATHER, decided=d))
         town.write(lambda tx, t=traces: t.moment(tx, Cause.ENTER, decided=True))
     _link(town, device)
     found = _rows(town, MomentRow, own.customer_id)
-    assert sorted(row.cause for row in found) == ["enter", "enter", "habit"]
+    assert sorted(row.cause for row in found) == ["enter", "enter", "weather"]
     assert all(row.decided_at for row in found)
 
 
