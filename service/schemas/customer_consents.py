@@ -16,8 +16,8 @@ class BackendStatementSchema(AdminSchema):
 
     purpose = ma.fields.Enum(Purpose, by_value=True, required=True)
     granted = fields.Flag(required=True)
-    wording = fields.text(10_000, load_default="")
-    wording_version = fields.text(64, load_default="")
+    wording = fields.text(10_000, least=0, load_default="")
+    wording_version = fields.text(64, least=0, load_default="")
     locale = fields.locale(load_default=None, allow_none=True)
     source = fields.text(64, load_default="backend", metadata={"example": "paper form"})
     evidence = fields.text(

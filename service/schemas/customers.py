@@ -86,12 +86,12 @@ class CustomerSchema(AdminSchema):
     segments = words(metadata={"example": ["regulars"]})
     attributes = ma.fields.Dict(
         keys=fields.text(64),
-        values=ScalarField(allow_none=True),
+        values=ScalarField(allow_none=True, metadata={"type": ["string", "number", "boolean"]}),
         load_default=dict,
         validate=ma.validate.Length(
             max=MOST_ATTRIBUTES, error=f"Give at most {MOST_ATTRIBUTES} attributes."
         ),
-        metadata={"description": "texts, numbers, booleans or nulls", "example": {"tier": "gold"}},
+        metadata={"maxProperties": MOST_ATTRIBUTES, "example": {"tier": "gold", "points": 120}},
     )
 
     @ma.validates("attributes")
