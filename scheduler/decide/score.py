@@ -10,11 +10,25 @@ only subsidises a visit that comes anyway loses money and silence wins. `docs/de
 import math
 from datetime import datetime
 
+import msgspec
+
 from domain.context import Candidate, Context
 from domain.decisions import Cause, Term
 from domain.offers import Offer, OfferKind
 from domain.policy import Policy
 from domain.values import Value
+
+_CAUSES = {
+    Cause.ENTER: 0.6,
+    Cause.DWELL: 0.8,
+    Cause.HABIT: 0.3,
+    Cause.WEATHER: 0.4,
+    Cause.EVENT: 0.3,
+    Cause.OCCASION: 0.6,
+    Cause.SLOT: 0.3,
+    Cause.MANUAL: 0.0,
+}
+_WORTH = {OfferKind.INFORMATION: 0.10, OfferKind.THANK_YOU: 0.15}
 
 
 class Model(Value):
@@ -23,22 +37,13 @@ class Model(Value):
     revision: int = 1
     base: float = 1.0
     floor: float = 0.02  # the least p₀ in the odds, so that an unknown person can be won at all
-    cause: dict[Cause, float] = {
-        Cause.ENTER: 0.6,
-        Cause.DWELL: 0.8,
-        Cause.HABIT: 0.3,
-        Cause.WEATHER: 0.4,
-        Cause.EVENT: 0.3,
-        Cause.OCCASION: 0.6,
-        Cause.SLOT: 0.3,
-        Cause.MANUAL: 0.0,
-    }
+    cause: dict[Cause, float] = msgspec.field(default_factory=_CAUSES.copy)
     distance: float = -0.5  # per ln(1 + metres / 300)
     weather: float = 0.3  # the weather that the offer asked for is there
     taste: float = 0.4  # per interest that the offer is about, at most two
     fatigue: float = -0.15  # per push within the last seven days, halved every three days
     again: float = -0.5  # said before, halved every seven days
-    worth: dict[OfferKind, float] = {OfferKind.INFORMATION: 0.10, OfferKind.THANK_YOU: 0.15}
+    worth: dict[OfferKind, float] = msgspec.field(default_factory=_WORTH.copy)
 
 
 class Score(Value):

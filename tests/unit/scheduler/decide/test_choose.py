@@ -1,0 +1,199 @@
+"""The choice among what fits: the greatest gain, silence where nothing pays, draws that can be repeated."""
+
+from collections import Counter
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from domain.context import Candidate, Context, Likely
+from domain.decisions import Cause, Outcome
+from domain.ids import new_id
+from domain.offers import About, Offer, OfferKind, PlaceCondition, When
+from domain.policy import Policy
+from scheduler.decide import choose
+from scheduler.decide.choose import Verdict
+from scheduler.decide.score import Model
+from tests.unit.scheduler.decide.makers import NOON, candidate, context, offer, policy
+
+SOUP = offer("soup")
+CAKE = offer("cake", margin=12.0, discount=1.5)
+NEWS = offer("news", margin=0.0, discount=0.0, kind=OfferKind.INFORMATION)
+
+
+def decide(at: Context, *offers: Offer, rules: Policy | None = None) -> Verdict:
+    return choose.decide(at, offers, rules or policy(), Model())
+
+
+def among(*offers: Offer, **more: object) -> Context:
+    return context(*(candidate(each) for each in offers), **more)
+
+
+def value(verdict: Verdict, name: str) -> float:
+    return {term.name: term.value for term in verdict.terms}[name]
+
+
+def test_a_person_nobody_knows_gets_an_offer_whose_margin_exceeds_its_discount() -> None:
+    verdict = decide(among(SOUP), SOUP)
+    assert verdict.outcome is Outcome.SEND
+    assert verdict.offer is SOUP
+    assert verdict.propensity == 1.0
+    assert [reason.code for reason in verdict.reasons] == ["chosen"]
+    assert value(verdict, "p:before") == 0.0
+
+
+def test_the_offer_with_the_greatest_gain_wins() -> None:
+    assert decide(among(SOUP, CAKE, NEWS), SOUP, CAKE, NEWS).offer is CAKE
+
+
+def test_equal_offers_are_chosen_by_name_whatever_their_order() -> None:
+    twin = offer("twin")
+    assert decide(among(SOUP, twin), SOUP, twin).offer is twin
+    assert decide(among(twin, SOUP), SOUP, twin).offer is twin
+
+
+@pytest.mark.parametrize("discount", [6.0, 7.5])
+def test_a_discount_as_large_as_the_margin_is_not_worth_it(discount: float) -> None:
+    dear = offer(discount=discount)
+    verdict = decide(among(dear), dear)
+    assert verdict.outcome is Outcome.SILENCE
+    assert [(reason.code, reason.offer) for reason in verdict.reasons] == [("not_worth_it", "soup")]
+    assert verdict.offer is dear
+
+
+def test_a_visit_that_comes_anyway_is_not_subsidised() -> None:
+    verdict = decide(among(SOUP, likely=Likely(p_visit=0.9)), SOUP)
+    assert [reason.code for reason in verdict.reasons] == ["not_worth_it"]
+
+
+def test_an_interruption_dearer_than_the_gain_is_spared() -> None:
+    verdict = decide(among(SOUP), SOUP, rules=policy(interruption_price=3.0))
+    assert [reason.code for reason in verdict.reasons] == ["not_worth_it"]
+    assert verdict.reasons[0].would_change
+
+
+def test_information_is_worth_reading_though_it_sells_nothing() -> None:
+    assert decide(among(NEWS), NEWS).outcome is Outcome.SEND
+    assert decide(among(NEWS), NEWS, rules=policy(interruption_price=0.2)).offer is NEWS
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"cause": Cause.DWELL}, {"cause": Cause.MANUAL}),
+        ({}, {"sent_at": (NOON - timedelta(days=1),)}),
+        ({"interests": ("soup",)}, {}),
+    ],
+)
+def test_the_gain_grows_with_what_speaks_for_a_visit(
+    better: dict[str, object], worse: dict[str, object]
+) -> None:
+    said = offer(about=About(categories=("soup",)))
+    gain, less = (decide(among(said, **each), said) for each in (better, worse))
+    assert value(gain, "p:after") > value(less, "p:after")
+
+
+def test_a_nearer_store_is_worth_more() -> None:
+    near, far = (context(candidate(SOUP, distance_m=metres)) for metres in (10.0, 900.0))
+    assert value(decide(near, SOUP), "p:after") > value(decide(far, SOUP), "p:after")
+
+
+def test_what_was_said_lately_is_worth_less_again() -> None:
+    again = context(candidate(SOUP, last_sent_at=NOON - timedelta(days=2)))
+    assert value(decide(again, SOUP), "odds:again") < 0
+
+
+def test_no_offer_carries_what_each_one_lacks() -> None:
+    at = context(candidate(SOUP, left=0), candidate(CAKE, store_open=False))
+    verdict = decide(at, SOUP, CAKE)
+    assert [(reason.code, reason.offer) for reason in verdict.reasons] == [
+        ("no_offer", None),
+        ("sold_out", "soup"),
+        ("store_closed", "cake"),
+    ]
+
+
+def test_a_person_of_the_holdout_gets_silence_and_the_offer_is_kept_as_a_ghost() -> None:
+    verdict = decide(among(SOUP, draw=0.05), SOUP, rules=policy(holdout_share=0.1))
+    assert verdict.outcome is Outcome.SILENCE
+    assert [reason.code for reason in verdict.reasons] == ["holdout"]
+    assert verdict.offer is SOUP
+    assert verdict.terms
+
+
+def test_a_silence_that_would_have_come_anyway_is_not_the_holdouts() -> None:
+    dear = offer(discount=7.0)
+    verdict = decide(among(dear, draw=0.05), dear, rules=policy(holdout_share=0.1))
+    assert [reason.code for reason in verdict.reasons] == ["not_worth_it"]
+
+
+def lots(rules: Policy, *offers: Offer, count: int = 4000) -> list[Verdict]:
+    ats = (among(*offers, moment_id=f"moment-{n}") for n in range(count))
+    return [decide(at, *offers, rules=rules) for at in ats]
+
+
+def said(verdict: Verdict) -> str | None:
+    return verdict.offer.external_id if verdict.offer and verdict.outcome is Outcome.SEND else None
+
+
+def test_exploration_draws_every_eligible_offer_and_silence_alike() -> None:
+    drawn = Counter(map(said, lots(policy(exploration=0.5), SOUP, CAKE)))
+    share = {name: count / drawn.total() for name, count in drawn.items()}
+    assert share == pytest.approx({"soup": 1 / 6, None: 1 / 6, "cake": 4 / 6}, abs=0.03)
+
+
+def test_the_propensity_is_the_probability_of_what_was_drawn() -> None:
+    for verdict in lots(policy(exploration=0.5), SOUP, CAKE, count=300):
+        assert verdict.propensity == pytest.approx(4 / 6 if said(verdict) == "cake" else 1 / 6)
+
+
+def test_without_exploration_nothing_is_drawn() -> None:
+    assert set(map(said, lots(policy(), SOUP, CAKE, count=300))) == {"cake"}
+
+
+def test_the_same_moment_gives_the_same_verdict_bit_for_bit() -> None:
+    rules = policy(exploration=0.5)
+    for _ in range(50):
+        at = among(SOUP, CAKE, NEWS, moment_id=new_id())
+        again = msgspec.json.decode(msgspec.json.encode(at), type=Context)
+        first, second = (decide(each, SOUP, CAKE, NEWS, rules=rules) for each in (at, again))
+        assert msgspec.json.encode(first) == msgspec.json.encode(second)
+
+
+SOON = Likely(p_visit=0.01, p_then=0.25, at=NOON + timedelta(hours=3))
+
+
+def test_an_offer_is_held_for_the_persons_own_much_better_time() -> None:
+    verdict = decide(among(SOUP, likely=SOON), SOUP, rules=policy(hold=True))
+    assert verdict.outcome is Outcome.HOLD
+    assert [reason.code for reason in verdict.reasons] == ["better_later"]
+    assert "Wed 15:00" in verdict.reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "hold"),
+    [
+        (SOUP, {"likely": SOON}, False),
+        (SOUP, {"likely": Likely(p_visit=0.25, p_then=0.25, at=SOON.at)}, True),
+        (SOUP, {"likely": Likely(p_then=0.25, at=NOON + timedelta(hours=13))}, True),
+        (SOUP, {"likely": SOON, "cause": Cause.HABIT}, True),
+        (offer(when=When(hours="Mo-Fr 11:00-13:00")), {"likely": SOON}, True),
+        (offer(when=When(place=PlaceCondition(via=("enter",)))), {"likely": SOON}, True),
+    ],
+)
+def test_nothing_is_held_without_a_much_better_time_at_which_it_could_be_said(
+    said: Offer, more: dict[str, object], hold: bool
+) -> None:
+    at = context(Candidate(offer_id=said.id, revision=1, hours_hold=True), **more)
+    assert decide(at, said, rules=policy(hold=hold)).outcome is Outcome.SEND
+
+
+def test_a_send_says_why_in_words() -> None:
+    at = context(candidate(SOUP, distance_m=120.0))
+    [reason] = decide(at, SOUP).reasons
+    assert reason.text.startswith(
+        "The person has just come into the area of a store. The store is 120 m away. "
+        "A visit has a chance of 0.0 % anyway and"
+    )
+    assert reason.would_change
+    assert reason.would_change.startswith("Silence would have won if the interruption cost ")
