@@ -260,7 +260,7 @@ def backlog(tx: Transaction) -> dict[str, int]:
         .where(MessageRow.state.in_(counted))
         .group_by(MessageRow.state)
     )
-    return {state.value: 0 for state in counted} | dict(rows.tuples().all())
+    return {state.value: 0 for state in counted} | dict(rows.all())
 
 
 def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> list[Line]:

@@ -1,3 +1,4 @@
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from domain.ids import new_id
 from domain.messages import DeliveryStatus, MessageState
 from domain.people import SENSITIVE_WORDS, Mode, Purpose
 from storage import messages
-from tests.integration.conftest import Install, World
+from tests.integration.conftest import Caller, Install, World
 from tests.integration.lives import CHOSEN, decided, everything, message_of, posted, visited
 
 ANNA: dict[str, Any] = {
@@ -52,6 +53,22 @@ def test_a_stale_if_match_neither_changes_nor_erases(world: World) -> None:
     assert admin.delete("/v1/customers/anna", **stale).status_code == 412
     assert admin.get("/v1/customers/anna").headers["ETag"] == second
     assert admin.delete("/v1/customers/anna", headers={"If-Match": second}).status_code == 200
+
+
+def test_of_many_who_add_the_same_person_at_once_one_does(any_world: World) -> None:
+    codes: list[int] = []
+
+    def add() -> None:
+        own = Caller(any_world.client.application.test_client(), any_world.admin.credential)
+        codes.append(own.put("/v1/customers/anna", ANNA).status_code)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [200] * 7 + [201]
+    assert any_world.admin.get("/v1/customers/anna").headers["ETag"] == '"8"'
 
 
 def test_preferences_outlive_what_an_admin_writes(world: World) -> None:

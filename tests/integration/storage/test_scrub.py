@@ -163,3 +163,37 @@ def test_many_may_shred_at_once(sqlite_database: Database) -> None:
     for thread in threads:
         thread.join()
     assert answers == [True] * 20
+
+
+def test_two_writers_of_one_file_scrub_beside_each_other(sqlite_database: Database) -> None:
+    """As the command line does beside a running service."""
+    path = _churned(sqlite_database)
+    other = Database(str(sqlite_database.url))
+
+    def churn(database: Database, names: list[str]) -> None:
+        for name in names:
+            for text in (name * 40, name):
+                database.write(
+                    lambda tx, name=name, text=text: tx.execute(
+                        sa.text("UPDATE people SET text = :text WHERE name = :name"),
+                        {"name": name, "text": text},
+                    )
+                )
+            database.shred()
+
+    threads = [
+        threading.Thread(target=churn, args=(sqlite_database, NAMES[1::3])),
+        threading.Thread(target=churn, args=(other, NAMES[2::3])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert sqlite_database.shred()
+    assert _remaining(path) == set()
+    with sqlite_database.read() as tx:
+        assert tx.execute(sa.text("PRAGMA integrity_check")).scalar_one() == "ok"
+        rows = tx.execute(sa.text("SELECT name, text FROM people"))
+        texts = {row.name: row.text for row in rows}
+    assert {name: texts[name] for name in NAMES[1::3]} == {name: name for name in NAMES[1::3]}
