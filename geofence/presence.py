@@ -1,7 +1,7 @@
 """A device at one fence: when a belief becomes an enter, a dwell or an exit. Pure; `transitions` walks over the fences."""
 
 from datetime import UTC, datetime
-from math import inf
+from math import exp, inf, log
 from typing import Any
 
 import msgspec
@@ -24,15 +24,18 @@ LIKELY_FROM = 0.75
 
 
 class Rules(Value):
-    """When a belief becomes a transition. The defaults are tuned on recorded tracks, see `bench/transitions.py`."""
+    """When beliefs become a transition. The defaults are tuned on recorded walks, see `bench/transitions.py`.
 
-    enter_at_once: float = 0.9  # P(inside) of one fix that is enough
-    enter_supported: float = 0.5  # P(inside) of fixes that are enough together
-    leave_supported: float = 0.15  # P(inside) of fixes that are enough together to leave
-    apart_s: float = (
-        20.0  # how far apart supporting fixes are, for their errors last about that long
-    )
-    dwell_from: float = 0.75  # P(inside) of the last fix when a dwell is said
+    Evidence is counted in log-odds: P = 0.95 is worth 2.9, P = 0.5 nothing. It adds up over fixes in Page's way, never
+    below nothing; a fix is worth less the sooner it follows another, for their errors are nearly the same.
+    """
+
+    enter_at_once: float = 0.95  # P(inside) of one fix that is enough
+    enough_to_enter: float = 2.5
+    enough_to_leave: float = 4.0
+    most_per_fix: float = 3.0  # no single fix is worth more, for phones misjudge their accuracy
+    errors_last_s: float = 60.0  # how long errors of a phone's positions take to fade
+    dwell_from: float = 0.95  # P(inside) of the last fix when a dwell is said
     fresh_s: float = 300.0  # how old the last fix may be when a dwell is said without one
     silence_s: float = 7200.0  # after so long without a fix nobody knows where the device is
 
@@ -42,7 +45,7 @@ class Presence(Value, array_like=True, kw_only=False, gc=False):
 
     Times are device time in epoch seconds. `since`: the first fix that speaks for being inside; a visit begins there.
     `probability`: P(inside) of the last fix. `dwell_at`: when a dwell is due; None where none is wanted or it was said.
-    `leaving_since`: the first of the fixes that speak for having left.
+    `evidence`: for having come in or gone out, as far as gathered; `leaving_since`: the first fix of that for going.
     """
 
     fence: Any
@@ -52,6 +55,7 @@ class Presence(Value, array_like=True, kw_only=False, gc=False):
     probability: float
     dwell_at: float | None = None
     leaving_since: float | None = None
+    evidence: float = 0.0
 
 
 class Transition(Value):
@@ -84,17 +88,29 @@ def meet(
     presence: Presence,
     belief: Belief,
     here: Position,
+    *,
+    elapsed_s: float,
     dwell_s: float | None,
     rules: Rules,
     reason: str = ARRIVED,
 ) -> Change:
-    """The presence after the next fix. A first fix of all enters whatever its accuracy."""
+    """The presence after the next fix, `elapsed_s` after the one before (infinite where that was outside)."""
+    weight = 1.0 - exp(-elapsed_s / rules.errors_last_s)
     if presence.inside:
-        return _stay(presence, belief, here, rules)
-    return _arrive(presence, belief, here, dwell_s, rules, reason)
+        return _stay(presence, belief, here, weight, rules)
+    arrived = _arriving(presence, belief, weight, rules)
+    at_once = reason == FIRST_FIX or belief.inside >= rules.enter_at_once
+    if not at_once and arrived.evidence < rules.enough_to_enter:
+        return (arrived if arrived.evidence else None), ()
+    return _enter(arrived, belief, here, dwell_s, rules, reason)
 
 
-def _arrive(
+def _arriving(presence: Presence, belief: Belief, weight: float, rules: Rules) -> Presence:
+    gathered = presence.evidence + weight * _worth(belief.inside, rules)
+    return _seen(presence, belief, evidence=max(0.0, round(gathered, 2)))
+
+
+def _enter(
     presence: Presence,
     belief: Belief,
     here: Position,
@@ -102,34 +118,31 @@ def _arrive(
     rules: Rules,
     reason: str,
 ) -> Change:
-    supported = belief.inside >= rules.enter_supported
-    together = supported and here.at - presence.since >= rules.apart_s
-    if not (reason == FIRST_FIX or together or belief.inside >= rules.enter_at_once):
-        return (_seen(presence, belief) if supported else None), ()
-    entered = Presence(
-        fence=presence.fence,
-        fingerprint=presence.fingerprint,
-        inside=True,
-        since=presence.since,
-        probability=round(belief.inside, 3),
-        dwell_at=None if dwell_s is None else presence.since + dwell_s,
-    )
-    enter = _transition(
-        entered, TransitionType.ENTER, entered.since, _sure_inside(belief, here), reason
-    )
+    due = None if dwell_s is None else presence.since + dwell_s
+    entered = msgspec.structs.replace(presence, inside=True, evidence=0.0, dwell_at=due)
+    sure = _sure_inside(belief, here)
+    enter = _transition(entered, TransitionType.ENTER, entered.since, sure, reason)
     after, said = _dwelt(entered, here, rules)
     return after, (enter, *said)
 
 
-def _stay(presence: Presence, belief: Belief, here: Position, rules: Rules) -> Change:
-    if belief.inside > rules.leave_supported:
+def _stay(
+    presence: Presence, belief: Belief, here: Position, weight: float, rules: Rules
+) -> Change:
+    gathered = presence.evidence - weight * _worth(belief.inside, rules)
+    if gathered <= 0.0:
         return _dwelt(_seen(presence, belief), here, rules)
-    since = presence.leaving_since or here.at
-    if not (belief.far_outside or here.at - since >= rules.apart_s):
-        return _seen(presence, belief, leaving_since=since), ()
-    left = _seen(presence, belief)
-    confidence = _sure_outside(belief, here)
-    return None, (_transition(left, TransitionType.EXIT, since, confidence, LEFT),)
+    since = here.at if presence.leaving_since is None else presence.leaving_since
+    if gathered < rules.enough_to_leave and not belief.far_outside:
+        return _seen(presence, belief, since, round(gathered, 2)), ()
+    sure = _sure_outside(belief, here)
+    return None, (_transition(_seen(presence, belief), TransitionType.EXIT, since, sure, LEFT),)
+
+
+def _worth(probability: float, rules: Rules) -> float:
+    """The log-odds of a probability, cut at what one fix may be worth."""
+    odds = max(probability, 1e-9) / max(1.0 - probability, 1e-9)
+    return max(-rules.most_per_fix, min(log(odds), rules.most_per_fix))
 
 
 def abandon(presence: Presence, last: Position, reason: str) -> tuple[Transition, ...]:
@@ -164,12 +177,20 @@ def _dwelt(presence: Presence, here: Position, rules: Rules) -> Change:
     return presence, ()
 
 
-def _seen(presence: Presence, belief: Belief, leaving_since: float | None = None) -> Presence:
+def _seen(
+    presence: Presence,
+    belief: Belief,
+    leaving_since: float | None = None,
+    evidence: float = 0.0,
+) -> Presence:
     """The presence after a fix; the same object where the fix says nothing new."""
+    known = (presence.probability, presence.leaving_since, presence.evidence)
     probability = round(belief.inside, 3)
-    if probability == presence.probability and leaving_since == presence.leaving_since:
+    if known == (probability, leaving_since, evidence):
         return presence
-    return msgspec.structs.replace(presence, probability=probability, leaving_since=leaving_since)
+    return msgspec.structs.replace(
+        presence, probability=probability, leaving_since=leaving_since, evidence=evidence
+    )
 
 
 def _sure_inside(belief: Belief, here: Position) -> int:

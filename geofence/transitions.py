@@ -137,6 +137,7 @@ def _walk(
 ) -> Step:
     """Every fence the device is at or comes to, one by one."""
     last = state.last or here
+    gap = here.at - last.at
     kept: list[Presence] = []
     told: list[Transition] = []
     renewed: set[Any] = set()
@@ -144,22 +145,25 @@ def _walk(
     for presence in state.presences:
         fence = presence.fence
         fingerprint, belief = _look(fence, around.get(fence), fences.index, here)
-        ended = _ended(presence, fingerprint, here.at - last.at, rules)
+        ended = _ended(presence, fingerprint, gap, rules)
         if belief is None or ended:
             told += abandon(presence, last, ended)
             if ended == FENCE_CHANGED:
                 renewed.add(fence)
             continue
         around.pop(fence, None)
-        after, said = meet(presence, belief, here, fences.dwell_s.get(fence), rules)
+        wait = fences.dwell_s.get(fence)
+        after, said = meet(presence, belief, here, elapsed_s=gap, dwell_s=wait, rules=rules)
         told += said
         if after:
             kept.append(after)
     for fence, match in around.items():
         reason = FENCE_CHANGED if fence in renewed else ARRIVED if state.last else FIRST_FIX
         unseen = Presence(fence, match.fingerprint, inside=False, since=here.at, probability=0.0)
-        belief = _believe_match(match, here)
-        after, said = meet(unseen, belief, here, fences.dwell_s.get(fence), rules, reason)
+        belief, wait = _believe_match(match, here), fences.dwell_s.get(fence)
+        after, said = meet(
+            unseen, belief, here, elapsed_s=inf, dwell_s=wait, rules=rules, reason=reason
+        )
         told += said
         if after:
             kept.append(after)
