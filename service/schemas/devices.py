@@ -36,6 +36,7 @@ class _InstallSchema(AppSchema):
     push_permission = ma.fields.Enum(
         Permission,
         by_value=True,
+        allow_none=True,
         metadata={"description": "the phone's own setting; unknown counts as allowed"},
     )
     customer_token = ma.fields.Str(
@@ -45,6 +46,13 @@ class _InstallSchema(AppSchema):
             "aud = the brand's slug, or a Firebase ID token of the brand's project"
         },
     )
+
+    @ma.post_load
+    def _without_unset(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """A permission that is null says as much as one that is left out."""
+        if body.get("push_permission", Permission.UNKNOWN) is None:
+            del body["push_permission"]
+        return body
 
 
 class RegisterDeviceSchema(_InstallSchema):

@@ -21,7 +21,7 @@ BODY: dict[str, Any] = {"platform": "ios", "target": {"kind": "token", "value": 
 class OneIdToken:
     """A Firebase of one project that signed one token."""
 
-    def subject(self, token: str, project: str) -> str | None:
+    def subject(self, project: str, token: str) -> str | None:
         return "jane" if (jwt.get_unverified_header(token), project) == (HEAD, "soup-app") else None
 
 
@@ -120,8 +120,12 @@ def test_a_wrong_body_is_refused_at_its_place(world: World) -> None:
 
 def test_every_sign_of_a_target_and_unknown_fields_are_taken(any_world: World) -> None:
     value = "AZaz09_:.~%=+/-" + "x" * 4081
-    body = {**BODY, "target": _token(value), "time_zone": None, "locale": None, "new": 1}
-    assert any_world.app.post("/v1/devices", body).status_code == 201
+    nulls = dict.fromkeys(("time_zone", "locale", "push_permission", "customer_token"))
+    body = {**BODY, "target": _token(value), **nulls, "new": 1}
+    answer = any_world.app.post("/v1/devices", body)
+    assert answer.status_code == 201
+    device = Install(any_world.client, answer.json)
+    assert device.patch("/v1/devices/me", nulls).json["push_permission"] == "unknown"
 
 
 def test_an_invalid_proof_is_never_an_anonymous_customer(world: World) -> None:

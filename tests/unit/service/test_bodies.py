@@ -74,7 +74,13 @@ def test_what_is_wrong_with_a_device_is_named(changed: dict[str, Any], place: st
         pytest.param({"locale": "zh_Hant_TW"}, id="a locale as Android writes it"),
         pytest.param({"time_zone": "UTC"}, id="a zone without a place"),
         pytest.param(
-            {"locale": None, "time_zone": None, "app_version": None, "customer_token": None},
+            {
+                "locale": None,
+                "time_zone": None,
+                "app_version": None,
+                "push_permission": None,
+                "customer_token": None,
+            },
             id="nulls for what is not known",
         ),
         pytest.param({"something": "new"}, id="a field of a newer app"),
