@@ -189,7 +189,7 @@ def test_an_id_that_stands_twice_is_refused():
     ids=["latitude", "longitude", "radius", "nan", "length"],
 )
 def test_columns_that_are_no_circles_are_refused(columns):
-    with pytest.raises(ValueError, match="no circle|one length"):
+    with pytest.raises(ValueError, match=r"no circle|one length"):
         FenceIndex.from_arrays([1], *columns)
 
 

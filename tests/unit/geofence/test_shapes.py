@@ -156,7 +156,7 @@ def test_thousands_of_faults_are_named_by_the_first_few():
     [(91, 0, 50), (0, 181, 50), (0, 0, 0), (0, 0, -1), (0, 0, float("inf")), (float("nan"), 0, 5)],
 )
 def test_a_circle_that_is_nowhere_cannot_be_built(wrong):
-    with pytest.raises(ValueError, match="latitude|radius"):
+    with pytest.raises(ValueError, match=r"latitude|radius"):
         Circle(*wrong)
 
 
