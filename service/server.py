@@ -30,7 +30,14 @@ class Server:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Takes no new connection and gives running requests a moment to finish."""
+    def stop(self, *, within_s: float = 5.0) -> None:
+        """Lets running requests finish, cuts off those that wait, then closes the connections."""
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=within_s)
+        # In the server's own thread, so that no connection is closed under its feet.
+        self._server.trigger.pull_trigger(self._close)
+        self._thread.join(within_s)
+
+    def _close(self) -> None:
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
         self._server.close()
-        self._server.task_dispatcher.shutdown(cancel_pending=False, timeout=5)

@@ -46,6 +46,15 @@ class Feed:
             click.echo(line)
 
 
+def _hint(reasons: list[dict[str, Any]]) -> str:
+    """What would have changed a silence: offer by offer where none fitted, else as the first reason says."""
+    lacking = [f"“{each['offer']}”: {each['text']}" for each in reasons if each.get("offer")]
+    if lacking:
+        return " " + " ".join(lacking)
+    change = reasons[0].get("would_change") if reasons else None
+    return f" (would change it: {change})" if change else ""
+
+
 class Watcher:
     """Looks at the store for what is new and tells the feed, until it is stopped."""
 
@@ -95,8 +104,7 @@ class Watcher:
         first = seen.reasons[0] if seen.reasons else {}
         sends = seen.outcome == "send"
         about = f"“{seen.offer}” to " if sends else ""
-        change = first.get("would_change")
-        hint = f" (would change it: {change})" if change and not sends else ""
+        hint = "" if sends else _hint(seen.reasons)
         self._lines.tell(
             "decision",
             f"{about}{seen.customer}: {first.get('text', '')}{hint}",

@@ -7,6 +7,7 @@ from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.emulator import fcm_emulator
 from service.cli.messages import messages
+from service.cli.replay_gps import replay_gps
 from service.cli.run import api, engine, migrate, sender, up
 from service.cli.why import why
 
@@ -30,5 +31,6 @@ for command in (
     doctor,
     why,
     messages,
+    replay_gps,
 ):
     main.add_command(command)

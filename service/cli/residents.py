@@ -126,7 +126,7 @@ class Resident:
         ]
 
     def _preferences(self) -> dict[str, Any]:
-        quiet = [{"from": "00:00", "to": "24:00", "days": []}] if self.character.quiet else []
+        quiet = [{"from": "09:00", "to": "19:00", "days": []}] if self.character.quiet else []
         return {
             "quiet_hours": quiet,
             "max_per_week": self.character.max_per_week,
@@ -142,7 +142,7 @@ class Resident:
 
     def _life(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
         """Walks to a store, stays a while, walks on, for as long as somebody looks."""
-        at, began = self._now(), self._now()
+        at = began = self._now()
         goal = self._sites[self.character.favourite]
         while True:
             route = [*self._way_to(goal), goal.position]
