@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -45,6 +46,7 @@ class Loop:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
+        self._scheduler.add_listener(self._try_again, EVENT_JOB_MAX_INSTANCES)
         self._stopped = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="loop-watchdog", daemon=True)
 
@@ -61,8 +63,9 @@ class Loop:
         self._watchdog.start()
 
     def wake(self, name: str) -> None:
-        """Runs this job now, or once more where it is running. Harmless before `start` and after `stop`."""
-        if self._rounds[name].want() and self._scheduler.running:
+        """Runs this job now, or once more where it is running. Harmless where no such job runs here (yet, any more)."""
+        rounds = self._rounds.get(name)
+        if rounds and rounds.want() and self._scheduler.running:
             self._run_now(name)
 
     def stop(self, *, wait: bool = True) -> None:
@@ -77,6 +80,11 @@ class Loop:
     def _run_now(self, name: str) -> None:
         if not self._stopped.is_set():
             self._scheduler.modify_job(name, next_run_time=_now())
+
+    def _try_again(self, skipped: JobSubmissionEvent) -> None:
+        """A wake that came between the end of a round and APScheduler's notice of it was skipped."""
+        if self._rounds[skipped.job_id].waiting():
+            self._run_now(skipped.job_id)
 
     def _watch(self) -> None:
         """APScheduler waits by the machine's clock: one set back by an hour would put every tick off by that hour."""
@@ -115,6 +123,11 @@ class _Rounds:
         with self._lock:
             known, self._wanted = self._wanted, True
             return not (known or self._running or self._ended)
+
+    def waiting(self) -> bool:
+        """Whether a round was asked for and none is running that would see to it."""
+        with self._lock:
+            return self._wanted and not self._running and not self._ended
 
     def end(self) -> None:
         with self._lock:
