@@ -1,5 +1,6 @@
 """`whenabouts replay-gps FILE`: a recorded track through the API, as if its phone walked it until now."""
 
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -137,9 +138,7 @@ class _Phone:
     def walk(self, points: Sequence[TrackPoint], speed: float) -> None:
         """Sends every point, in batches of what is due by the chosen speed."""
         started, first = time.monotonic(), points[0].occurred_at
-        with click.progressbar(
-            length=len(points), label="fixes", file=click.get_text_stream("stderr")
-        ) as bar:
+        with click.progressbar(length=len(points), label="fixes", file=sys.stderr) as bar:
             for batch in _batches(points, 1 if speed else _BATCH):
                 if speed:
                     due = (batch[-1].occurred_at - first).total_seconds() / speed
