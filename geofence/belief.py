@@ -5,11 +5,12 @@ from math import cos, erfc, log, pi, radians, sin, sqrt
 import numpy as np
 
 from domain.values import Value
-from geofence.earth import apart
+from geofence.earth import apart, arc, chord
 from geofence.shapes import Circle, Polygon
 
 PER_SIGMA = 1.5096  # the radius that holds 68 % of a round normal cloud, in standard deviations: √(−2 ln 0.32)
 CERTAIN_SIGMAS = 6.0  # beyond this the edge is out of the cloud's reach (one in a thousand million)
+FLAT_M = 20_000.0  # up to here a chord is as long as its arc, but for a centimetre
 FAR_SIGMAS = 4.9  # outside by this much: P(inside) < 1e-6, whatever the shape
 METRES_PER_DEGREE = 111_195.0
 
@@ -31,13 +32,13 @@ def believe(shape: Circle | Polygon, lat: float, lon: float, accuracy_m: float) 
     """What a fix of that accuracy (radius that holds the person with 68 %) says about being inside the shape."""
     if isinstance(shape, Polygon):
         return believe_polygon(shape, lat, lon, accuracy_m)
-    centre_m = apart(shape.lat, shape.lon, lat, lon)
-    return believe_circle(centre_m, shape.radius_m, accuracy_m)
+    return believe_circle(chord(shape.lat, shape.lon, lat, lon), shape.radius_m, accuracy_m)
 
 
-def believe_circle(centre_m: float, radius_m: float, accuracy_m: float) -> Belief:
-    """The same for a circle whose centre is `centre_m` away."""
+def believe_circle(chord_m: float, radius_m: float, accuracy_m: float) -> Belief:
+    """The same for a circle, from the chord to its centre."""
     sigma = accuracy_m / PER_SIGMA
+    centre_m = chord_m if chord_m < FLAT_M else arc(chord_m)
     edge = centre_m - radius_m
     if abs(edge) > CERTAIN_SIGMAS * sigma:
         return Belief(0.0 if edge > 0 else 1.0, edge, sigma)

@@ -1,10 +1,8 @@
 """Distances on WGS-84. The one module that asks geopy; everything else goes through these two functions."""
 
-from math import sqrt
-
 from geopy.distance import geodesic
 
-from geofence.earth import cartesian, chord_bounds
+from geofence.earth import chord, chord_bounds
 
 
 def metres(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
@@ -14,8 +12,8 @@ def metres(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
 
 def within(a_lat: float, a_lon: float, b_lat: float, b_lon: float, radius_m: float) -> bool:
     """Whether `metres(...) <= radius_m`, the same answer for every pair, but about thirty times as fast."""
-    ax, ay, az = cartesian(a_lat, a_lon)
-    bx, by, bz = cartesian(b_lat, b_lon)
-    chord = sqrt((ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2)
+    straight = chord(a_lat, a_lon, b_lat, b_lon)
     sure, reach = chord_bounds(radius_m)
-    return chord <= sure or (chord <= reach and metres(a_lat, a_lon, b_lat, b_lon) <= radius_m)
+    if straight <= sure:
+        return True
+    return straight <= reach and metres(a_lat, a_lon, b_lat, b_lon) <= radius_m

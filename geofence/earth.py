@@ -5,7 +5,7 @@ geodesic the curvature stays between 1/FLATTEST and 1/ROUNDEST, and of two arcs 
 has the shorter chord (Schur's comparison theorem). So for almost every pair the chord alone decides `distance ≤ radius`.
 """
 
-from math import asin, cos, radians, sin, sqrt
+from math import asin, cos, dist, radians, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -86,11 +86,14 @@ def arc(chord_m: float) -> float:
     return 2 * MEAN_M * asin(min(1.0, chord_m / (2 * MEAN_M)))
 
 
+def chord(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
+    """The straight line between two positions, through the earth, in metres."""
+    return dist(cartesian(a_lat, a_lon), cartesian(b_lat, b_lon))
+
+
 def apart(a_lat: float, a_lon: float, b_lat: float, b_lon: float) -> float:
     """Metres between two positions as `arc` tells them: fast, and close enough wherever GPS noise is in play."""
-    ax, ay, az = cartesian(a_lat, a_lon)
-    bx, by, bz = cartesian(b_lat, b_lon)
-    return arc(sqrt((ax - bx) ** 2 + (ay - by) ** 2 + (az - bz) ** 2))
+    return arc(chord(a_lat, a_lon, b_lat, b_lon))
 
 
 def span_of_circle(lat: float, lon: float, radius_m: float) -> Span:

@@ -30,7 +30,7 @@ class Rejection(StrEnum):
     TELEPORT = "teleport"
 
 
-class Position(Value, array_like=True):
+class Position(Value, array_like=True, kw_only=False, gc=False):
     """An accepted or held fix: device time in epoch seconds, degrees, metres; `speed_mps` only above FASTEST_MPS."""
 
     at: float
@@ -60,12 +60,8 @@ def refuse(fix: Fix, *, now: datetime, consent_since: datetime | None) -> Reject
 
 def read(fix: Fix) -> Position:
     """The fix as a position; an accuracy below 3 m counts as 3 m, one beyond the earth as half around it."""
-    return Position(
-        at=fix.occurred_at.timestamp(),
-        lat=fix.latitude,
-        lon=fix.longitude,
-        accuracy_m=min(max(fix.accuracy_m, LEAST_ACCURACY_M), GREATEST_ACCURACY_M),
-    )
+    accuracy = min(max(fix.accuracy_m, LEAST_ACCURACY_M), GREATEST_ACCURACY_M)
+    return Position(fix.occurred_at.timestamp(), fix.latitude, fix.longitude, accuracy)
 
 
 def follow(
@@ -81,6 +77,8 @@ def follow(
     if here.at <= last.at:
         return here, Rejection.OUT_OF_ORDER
     speed = _speed(last, here)
+    if speed <= FASTEST_MPS:
+        return here, None
     if speed <= _limit(last.speed_mps):
         return _at_speed(here, speed), None
     if held is not None and here.at > held.at:
@@ -109,6 +107,4 @@ def _speed(a: Position, b: Position) -> float:
 def _at_speed(here: Position, speed: float) -> Position:
     if speed <= FASTEST_MPS:
         return here
-    return Position(
-        at=here.at, lat=here.lat, lon=here.lon, accuracy_m=here.accuracy_m, speed_mps=speed
-    )
+    return Position(here.at, here.lat, here.lon, here.accuracy_m, speed)

@@ -95,6 +95,8 @@ def meet(
     reason: str = ARRIVED,
 ) -> Change:
     """The presence after the next fix, `elapsed_s` after the one before (infinite where that was outside)."""
+    if presence.inside and presence.evidence == 0.0 and belief.inside >= 0.5:
+        return _dwelt(_seen(presence, belief), here, rules)  # most fixes of most visits
     weight = 1.0 - exp(-elapsed_s / rules.errors_last_s)
     if presence.inside:
         return _stay(presence, belief, here, weight, rules)

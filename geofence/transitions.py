@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from domain.places import Fix
 from domain.values import Value
 from geofence.belief import Belief, believe, believe_circle, believe_polygon
-from geofence.earth import arc
 from geofence.gate import Position, Rejection, follow, read, refuse
 from geofence.index import FenceIndex
 from geofence.packed import Match
@@ -185,7 +184,7 @@ def _look(
 def _believe_match(match: Match, here: Position) -> Belief:
     if match.polygon is not None:
         return believe_polygon(match.polygon, here.lat, here.lon, here.accuracy_m)
-    return believe_circle(arc(sqrt(match.chord_squared)), match.radius_m, here.accuracy_m)
+    return believe_circle(sqrt(match.chord_squared), match.radius_m, here.accuracy_m)
 
 
 def _ended(presence: Presence, fingerprint: int | None, silent_s: float, rules: Rules) -> str:
