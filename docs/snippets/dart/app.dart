@@ -121,7 +121,7 @@ Future<void> _opened(RemoteMessage message) async {
   if (link != null && link.isNotEmpty) await launchUrl(Uri.parse(link));
 }
 
-// Storage
+// Beside the API
 /// Readable in the background, in no backup for another phone.
 class KeychainVault implements Vault {
   static const _storage = FlutterSecureStorage(iOptions: IOSOptions(accessibility: KeychainAccessibility.first_unlock_this_device));

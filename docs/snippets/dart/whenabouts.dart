@@ -276,7 +276,7 @@ class LocationQueue {
   }
 }
 
-// Values
+// Beside the API
 typedef Fence = ({String id, double latitude, double longitude, double radiusM});
 
 typedef Nearby = ({List<Fence> fences, double validWithinM});

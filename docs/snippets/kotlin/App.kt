@@ -188,7 +188,7 @@ fun answerOpened(context: Context, intent: Intent): String? {
     return link
 }
 
-// Storage
+// Beside the API
 /** Private to the app; exclude "whenabouts" from backups in the data extraction rules. */
 class Preferences(context: Context) : Vault {
     private val preferences = context.getSharedPreferences("whenabouts", Context.MODE_PRIVATE)

@@ -215,7 +215,7 @@ class LocationQueue(private val file: File, private val client: Whenabouts) {
     }
 }
 
-// Values
+// Beside the API
 /** `kind` is `token` for an FCM registration token and `fid` for a Firebase installation id. */
 data class Target(val kind: String, val value: String)
 

@@ -326,7 +326,7 @@ actor LocationQueue {
     }
 }
 
-// Values
+// Beside the API
 private func encoder() -> JSONEncoder {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase

@@ -182,7 +182,7 @@ export class LocationQueue {
   }
 }
 
-// Values
+// Beside the API
 const CREDENTIAL = 'whenabouts.credential';
 const QUEUE = 'whenabouts.queue';
 const DAY_MS = 24 * 60 * 60 * 1000;
