@@ -78,14 +78,14 @@ class Target(Value):
 
 
 class Device(Value):
-    """One app install with its FCM target."""
+    """One app install with its FCM target; None while the last one is proved dead and no new one has come."""
 
     id: str
     brand_id: str
     mode: Mode
     customer_id: str
     platform: Platform
-    target: Target
+    target: Target | None
     locale: str | None = None
     time_zone: str | None = None
     app_version: str | None = None

@@ -37,6 +37,7 @@ def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
         sa.select(
             DeviceRow.customer_id,
             DeviceRow.push_permission,
+            DeviceRow.target_value.is_not(None).label("has_target"),
             DeviceRow.time_zone,
             DeviceRow.locale,
         )
@@ -45,14 +46,20 @@ def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
     )
     found: dict[str, Phones] = {}
     for row in rows:
-        before = found.get(row.customer_id, Phones(reach=Reach.DENIED))
-        allowed = row.push_permission != Permission.DENIED
+        before = found.get(row.customer_id, Phones())
         found[row.customer_id] = Phones(
-            reach=Reach.REACHABLE if allowed else before.reach,
+            reach=_reach(before.reach, row.has_target, row.push_permission),
             zones=(*before.zones, row.time_zone) if row.time_zone else before.zones,
             locale=before.locale or row.locale,
         )
     return found
+
+
+def _reach(so_far: Reach, has_target: bool, permission: str) -> Reach:
+    """One phone that can be reached is enough; a phone without a target is no phone to push to."""
+    if so_far is Reach.REACHABLE or not has_target:
+        return so_far
+    return Reach.DENIED if permission == Permission.DENIED else Reach.REACHABLE
 
 
 def whereabouts(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Whereabouts]:

@@ -109,7 +109,7 @@ def retire(tx: Transaction, device_id: str, *, reason: str, now: datetime) -> No
     tx.execute(
         sa.update(DeviceRow)
         .where(DeviceRow.id == device_id, _LIVE)
-        .values(retired_at=now, retired_reason=reason, credential_hash=None, target_value="")
+        .values(retired_at=now, retired_reason=reason, credential_hash=None, target_value=None)
     )
     withdrawal.forget_position(tx, device_id, now=now)
 
@@ -215,10 +215,16 @@ def _values(fields: dict[str, Any]) -> dict[str, Any]:
     """The columns of these fields; a target is two of them."""
     values = dict(fields)
     if target := values.pop("target", None):
-        values |= {"target_kind": target.kind, "target_value": target.value}
+        values |= {
+            "target_kind": target.kind,
+            "target_value": target.value,
+            "target_dead_at": None,
+            "target_dead_reason": None,
+        }
     return values
 
 
 def _device(row: sa.Row[Any]) -> Device:
-    target = Target(kind=TargetKind(row.target_kind), value=row.target_value)
+    alive = row.target_value is not None
+    target = Target(kind=TargetKind(row.target_kind), value=row.target_value) if alive else None
     return msgspec.convert({**row._mapping, "target": target}, Device)

@@ -8,14 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.errors import NotFound
 from domain.messages import DeliveryStatus
 from domain.values import Value
+from storage import consents
 from storage.engine import Transaction
 from storage.models import (
     BrandRow,
     CustomerRow,
     DeliveryRow,
+    DeviceRow,
     MessageRow,
 )
 from storage.personal import PERSONAL, Fate
@@ -58,8 +59,8 @@ class Receipt(Value):
 
 
 def erase(tx: Transaction, customer_id: str, *, now: datetime) -> Receipt:
-    """Erases a person; NotFound where that has been done. The customer is locked first, so whoever else writes of them
-    comes before and is erased, or after and finds nobody.
+    """Erases a person; NotFound where that has been done. They are locked first, with their devices and consents, so
+    whoever else writes of them comes before and is erased, or after and finds nobody.
 
     A delivery under way finds its row gone when it comes to record its outcome, and records nothing.
     """
@@ -83,20 +84,16 @@ def subject_hash(ledger_key: str, subject: str) -> str:
 
 
 def _lock(tx: Transaction, customer_id: str) -> str:
+    """Holds the devices, then the person, in the order in which fixes take them; answers what the ledger will say."""
+    own = sa.select(DeviceRow.id).where(DeviceRow.customer_id == customer_id).order_by(DeviceRow.id)
+    tx.execute(locked(tx, own))
+    consents.lock(tx, customer_id)
     person = tx.execute(
-        locked(
-            tx,
-            sa.select(CustomerRow.external_id, CustomerRow.brand_id).where(
-                CustomerRow.id == customer_id
-            ),
-        )
-    ).one_or_none()
-    if person is None:
-        raise NotFound("There is no such customer (any more).")
-    key = tx.execute(
-        sa.select(BrandRow.ledger_key).where(BrandRow.id == person.brand_id)
-    ).scalar_one()
-    return subject_hash(key, person.external_id or customer_id)
+        sa.select(CustomerRow.external_id, BrandRow.ledger_key)
+        .join(BrandRow, BrandRow.id == CustomerRow.brand_id)
+        .where(CustomerRow.id == customer_id)
+    ).one()
+    return subject_hash(person.ledger_key, person.external_id or customer_id)
 
 
 def _in_flight(tx: Transaction, customer_id: str) -> int:

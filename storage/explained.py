@@ -25,4 +25,4 @@ def decision(tx: Transaction, decision_id: str) -> Explained | None:
             DecisionRow.id, DecisionRow.brand_id, DecisionRow.decided_at, DecisionRow.reasons
         ).where(DecisionRow.id == decision_id, DecisionRow.customer_id.is_not(None))
     ).one_or_none()
-    return row and msgspec.convert(row._mapping, Explained)
+    return None if row is None else msgspec.convert(row._mapping, Explained)

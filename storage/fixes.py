@@ -16,6 +16,7 @@ from domain.values import Value
 from storage.engine import Transaction
 from storage.models import ConsentRow, DeviceRow, FenceChangeRow, PositionRow, ReceivedRow
 from storage.models.base import Id, UtcTime
+from storage.prepared import Prepared
 
 REMEMBERED = timedelta(hours=48)
 _WHEREABOUTS = (Purpose.LOCATION, Purpose.BACKGROUND_LOCATION)
@@ -43,34 +44,50 @@ class Tracked(Value):
 
     device_id: str
     customer_id: str
+    brand_id: str
     mode: Mode
     consents: Consents  # of the two location purposes
     fences: int  # the newest revision of its brand's fences
     position: Position | None
 
 
+_DIGEST = sa.bindparam("digest", type_=sa.String())
 # Locks the person against a withdrawal or an erasure, which lock them for update, and the device against its other
 # fixes; in this order, as an erasure does. The engine's claims of the person's moments are not disturbed.
-_LOCK = sa.text(
-    "SELECT 1 FROM customers JOIN devices ON devices.customer_id = customers.id WHERE devices.id = :device "
-    "FOR KEY SHARE OF customers FOR NO KEY UPDATE OF devices"
+_LOCK = Prepared(
+    postgresql=sa.text(
+        "SELECT 1 FROM customers JOIN devices ON devices.customer_id = customers.id "
+        "WHERE devices.credential_hash = :digest "
+        "FOR KEY SHARE OF customers FOR NO KEY UPDATE OF devices"
+    ).bindparams(_DIGEST)
 )
-_TRACKED = (
+_POSITION = (
+    PositionRow.latitude,
+    PositionRow.longitude,
+    PositionRow.accuracy_m,
+    PositionRow.occurred_at,
+    PositionRow.state,
+    PositionRow.due_at,
+)
+_BY_CREDENTIAL = (
     sa.select(
-        DeviceRow.customer_id.label("owner_id"),
+        DeviceRow.id,
+        DeviceRow.customer_id,
+        DeviceRow.brand_id,
         DeviceRow.mode,
-        FenceChangeRow.revision,
+        sa.func.coalesce(FenceChangeRow.revision, 0),
         ConsentRow.purpose,
         ConsentRow.granted,
         ConsentRow.entry_id,
         ConsentRow.since,
-        PositionRow.__table__,
+        *_POSITION,
     )
     .outerjoin(FenceChangeRow, FenceChangeRow.brand_id == DeviceRow.brand_id)
     .outerjoin(
         ConsentRow,
         sa.and_(
-            ConsentRow.customer_id == DeviceRow.customer_id, ConsentRow.purpose.in_(_WHEREABOUTS)
+            ConsentRow.customer_id == DeviceRow.customer_id,
+            sa.or_(*(ConsentRow.purpose == purpose.value for purpose in _WHEREABOUTS)),
         ),
     )
     .outerjoin(
@@ -79,41 +96,64 @@ _TRACKED = (
             PositionRow.device_id == DeviceRow.id, PositionRow.customer_id == DeviceRow.customer_id
         ),
     )
-    .where(DeviceRow.id == sa.bindparam("device"), DeviceRow.retired_at.is_(None))
+    .where(DeviceRow.credential_hash == _DIGEST, DeviceRow.retired_at.is_(None))
 )
+_TRACKED = Prepared(sqlite=_BY_CREDENTIAL, postgresql=_BY_CREDENTIAL)
 
 
-def track(tx: Transaction, device_id: str) -> Tracked | None:
-    """The device with what its next fixes need, serialised against every other use of it until the commit.
+def track(tx: Transaction, digest: str) -> Tracked | None:
+    """The live device with this credential (as `domain.access.digest` gives it) and what its next fixes need.
 
-    None where it has been retired meanwhile. The position of a former owner of the device is not shown.
+    Serialised against every other use of the device until the commit. None where nobody holds such a credential. The
+    position of a former owner of the device is not shown.
     """
     if tx.dialect.name == "postgresql":
-        _lock(tx, device_id)
-    rows = tx.execute(_TRACKED, {"device": device_id}).all()
+        _lock(tx, digest)
+    rows = _TRACKED.rows(tx, digest=digest)
     if not rows:
         return None
-    first = rows[0]
+    device_id, customer_id, brand_id, mode, fences = rows[0][:5]
     return Tracked(
         device_id=device_id,
-        customer_id=first.owner_id,
-        mode=Mode(first.mode),
-        consents=Consents(of={Purpose(row.purpose): _consent(row) for row in rows if row.purpose}),
-        fences=first.revision or 0,
-        position=msgspec.convert(first._mapping, Position) if first.device_id else None,
+        customer_id=customer_id,
+        brand_id=brand_id,
+        mode=Mode(mode),
+        consents=Consents(
+            of={consent.purpose: consent for consent in map(_consent, rows) if consent}
+        ),
+        fences=fences,
+        position=_position(rows[0]),
     )
 
 
-def _lock(tx: Transaction, device_id: str) -> None:
+def _consent(row: tuple[Any, ...]) -> Consent | None:
+    purpose, granted, entry_id, since = row[5:9]
+    if purpose is None:
+        return None
+    return Consent(purpose=Purpose(purpose), granted=granted, entry_id=entry_id, since=since)
+
+
+def _position(row: tuple[Any, ...]) -> Position | None:
+    latitude, longitude, accuracy_m, occurred_at, state, due_at = row[9:]
+    if state is None:
+        return None
+    return Position(
+        device_id=row[0],
+        customer_id=row[1],
+        brand_id=row[2],
+        latitude=latitude,
+        longitude=longitude,
+        accuracy_m=accuracy_m,
+        occurred_at=occurred_at,
+        state=state,
+        due_at=due_at,
+    )
+
+
+def _lock(tx: Transaction, digest: str) -> None:
     """A merge may have given the device away while this waited for its person: the second look finds the new one."""
-    if tx.execute(_LOCK, {"device": device_id}).first() is None:
-        tx.execute(_LOCK, {"device": device_id})
-
-
-def _consent(row: sa.Row[tuple[object, ...]]) -> Consent:
-    return Consent(
-        purpose=Purpose(row.purpose), granted=row.granted, entry_id=row.entry_id, since=row.since
-    )
+    if not _LOCK.rows(tx, digest=digest):
+        _LOCK.rows(tx, digest=digest)
 
 
 _SCOPE = sa.bindparam("scope", type_=Id)
@@ -121,16 +161,16 @@ _NOW = sa.bindparam("now", type_=UtcTime)
 _RECEIVED = ["scope_id", "event_id", "received_at"]
 _pg_id = sa.func.unnest(sa.bindparam("ids", type_=postgresql.ARRAY(Id))).column_valued("event_id")
 _lite_id = sa.func.json_each(sa.bindparam("ids", type_=sa.JSON)).table_valued("value").c.value
-_REMEMBER = {
-    "postgresql": postgresql.insert(ReceivedRow)
+_REMEMBER = Prepared(
+    postgresql=postgresql.insert(ReceivedRow)
     .from_select(_RECEIVED, sa.select(_SCOPE, _pg_id, _NOW))
     .on_conflict_do_nothing()
     .returning(ReceivedRow.event_id),
-    "sqlite": sqlite.insert(ReceivedRow)
+    sqlite=sqlite.insert(ReceivedRow)
     .prefix_with("OR IGNORE")
     .from_select(_RECEIVED, sa.select(_SCOPE, _lite_id, _NOW))
     .returning(ReceivedRow.event_id),
-}
+)
 _KNOWN = sa.select(ReceivedRow.event_id).where(
     ReceivedRow.scope_id == _SCOPE, ReceivedRow.event_id.in_(sa.bindparam("ids", expanding=True))
 )
@@ -143,8 +183,8 @@ def remember(tx: Transaction, *, scope_id: str, ids: Collection[str], now: datet
     """
     if not ids:
         return set()
-    given = {"scope": scope_id, "ids": sorted(ids), "now": now}
-    return set(tx.execute(_REMEMBER[tx.dialect.name], given).scalars())
+    rows = _REMEMBER.rows(tx, scope=scope_id, ids=sorted(ids), now=now)
+    return {event_id for (event_id,) in rows}
 
 
 def known(tx: Transaction, *, scope_id: str, ids: Collection[str]) -> set[str]:
@@ -167,7 +207,7 @@ def forget(tx: Transaction, *, now: datetime, limit: int = 10_000) -> int:
 
 def save(tx: Transaction, position: Position) -> None:
     """Replaces the last position of a device."""
-    tx.execute(_SAVE[tx.dialect.name], msgspec.structs.asdict(position))
+    _SAVE.rows(tx, **msgspec.structs.asdict(position))
 
 
 def _upsert(insert: Any) -> Any:
@@ -178,7 +218,7 @@ def _upsert(insert: Any) -> Any:
     )
 
 
-_SAVE = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
+_SAVE = Prepared(postgresql=_upsert(postgresql.insert), sqlite=_upsert(sqlite.insert))
 _IS_DUE = PositionRow.due_at <= sa.bindparam("now", type_=UtcTime)
 _DUE_BRANDS = sa.select(PositionRow.brand_id).where(_IS_DUE).distinct()
 _DUE = (

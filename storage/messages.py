@@ -96,6 +96,7 @@ def addressees(tx: Transaction, message: Message) -> list[Addressee]:
     rows = tx.execute(
         sa.select(DeviceRow.id, DeviceRow.platform, DeviceRow.target_kind, DeviceRow.target_value)
         .where(DeviceRow.customer_id == message.customer_id, DeviceRow.retired_at.is_(None))
+        .where(DeviceRow.target_value.is_not(None))
         .where(DeviceRow.push_permission != Permission.DENIED, DeviceRow.id.not_in(done))
     )
     return [
@@ -169,7 +170,7 @@ def record(
     if mine is None:
         return False
     if outcome.retire:
-        retire(tx, mine.device_id, reason=outcome.status.value, now=now)
+        retire_target(tx, mine.device_id, reason=outcome.error_code or outcome.status, now=now)
     settle(tx, mine.message_id, now=now)
     return True
 
@@ -215,12 +216,12 @@ def take_over(tx: Transaction, *, now: datetime, everything: bool = False) -> in
     return len(rows)
 
 
-def retire(tx: Transaction, device_id: str, *, reason: str, now: datetime) -> None:
-    """Ends a device whose target is proved dead; its target is free for a new registration."""
+def retire_target(tx: Transaction, device_id: str, *, reason: str, now: datetime) -> None:
+    """Forgets a target that is proved dead. The app keeps its credential: it may still live and bring a new target."""
     tx.execute(
         sa.update(DeviceRow)
-        .where(DeviceRow.id == device_id, DeviceRow.retired_at.is_(None))
-        .values(retired_at=now, retired_reason=reason, credential_hash=None)
+        .where(DeviceRow.id == device_id)
+        .values(target_value=None, target_dead_at=now, target_dead_reason=reason[:40])
     )
 
 

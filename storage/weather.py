@@ -67,13 +67,16 @@ def people_in_box(
     east: float,
     since: datetime,
 ) -> list[Near]:
-    """The fixes of a brand's people inside a box of degrees since then; `east` exceeds 180 across the antimeridian."""
+    """The fixes of a brand's people inside a box of degrees since then; `east` exceeds 180 across the antimeridian.
+
+    None of them can be erased before the commit; who is being erased is left out.
+    """
     longitude: sa.ColumnElement[bool] = PositionRow.longitude.between(west, east)
     if east > 180:
         longitude = sa.or_(longitude, PositionRow.longitude <= east - 360)
     if west < -180:
         longitude = sa.or_(longitude, PositionRow.longitude >= west + 360)
-    rows = tx.execute(
+    query = (
         sa.select(
             PositionRow.customer_id,
             CustomerRow.mode,
@@ -90,6 +93,8 @@ def people_in_box(
             PositionRow.occurred_at >= since,
         )
     )
+    if tx.dialect.name == "postgresql":
+        query = query.with_for_update(of=CustomerRow, read=True, key_share=True, skip_locked=True)
     return [
         Near(
             customer_id=row.customer_id,
@@ -98,7 +103,7 @@ def people_in_box(
             position=LatLon(latitude=row.latitude, longitude=row.longitude),
             occurred_at=row.occurred_at,
         )
-        for row in rows
+        for row in tx.execute(query)
     ]
 
 

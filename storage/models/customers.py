@@ -46,7 +46,10 @@ class DeviceRow(Base):
     customer_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("customers.id"), index=True)
     platform: Mapped[str] = mapped_column(sa.String(10))
     target_kind: Mapped[str] = mapped_column(sa.String(5))
-    target_value: Mapped[str] = mapped_column(sa.String(4096))
+    # None once the push service has proved it dead: the app lives on and may bring a new one.
+    target_value: Mapped[str | None] = mapped_column(sa.String(4096))
+    target_dead_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    target_dead_reason: Mapped[str | None] = mapped_column(sa.String(40))
     credential_hash: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     locale: Mapped[str | None] = mapped_column(sa.String(35))
     time_zone: Mapped[str | None] = mapped_column(sa.String(64))

@@ -195,7 +195,7 @@ def test_a_message_ends_in_one_final_state(
     assert outbox.state(message) == state
 
 
-def test_a_dead_target_is_retired_and_never_addressed_again(outbox: Outbox) -> None:
+def test_a_dead_target_is_forgotten_and_never_addressed_again(outbox: Outbox) -> None:
     customer = outbox.customer("gone")
     outbox.put(customer)
     drain(outbox.dispatcher(notifier=Scripted({"gone": GONE})))

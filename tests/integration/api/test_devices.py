@@ -1,5 +1,6 @@
 """`/v1/devices`: the registration rule as an app meets it."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from domain.access import CredentialKind, Scope
 from domain.clock import ManualClock
 from domain.people import Mode, Purpose
 from domain.settings import Settings
-from storage.engine import Database
+from storage import messages
+from storage.engine import Database, Transaction
 from storage.models import DeviceRow, IdempotencyRow, PositionRow
 from tests.integration.conftest import Caller, Install, World
 from tests.integration.traces import Traces
@@ -317,3 +319,22 @@ def test_nothing_of_a_target_is_left_in_the_files_after_signing_out(
 def test_a_tag_as_android_writes_it_is_a_language_tag(world: World) -> None:
     device = world.device(locale="pt_BR")
     assert device.patch("/v1/devices/me", {}).json["locale"] == "pt-BR"
+
+
+def test_an_app_whose_target_died_keeps_its_credential_and_may_bring_a_new_one(
+    world: World,
+) -> None:
+    phone = world.device(Purpose.PUSH)
+    device_id = world.database.write(lambda tx: _kill_target(tx, world.clock.now()))
+    assert phone.get("/v1/me").status_code == 200
+    new = {"target": {"kind": "fid", "value": "a-new-installation"}}
+    assert phone.patch("/v1/devices/me", new).status_code == 200
+    with world.database.read() as tx:
+        row = tx.execute(sa.select(DeviceRow.__table__).where(DeviceRow.id == device_id)).one()
+    assert (row.target_value, row.target_dead_at) == ("a-new-installation", None)
+
+
+def _kill_target(tx: Transaction, now: datetime) -> str:
+    device_id: str = tx.execute(sa.select(DeviceRow.id)).scalar_one()
+    messages.retire_target(tx, device_id, reason="UNREGISTERED", now=now)
+    return device_id
