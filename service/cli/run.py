@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import click
@@ -13,15 +14,22 @@ from service.cli.output import explained, json_option, show_json
 from service.wiring import ROLES, Process
 from storage import migrate as migrations
 
+# Supervisors signal a process and then its group: what comes so soon after the first is not a second wish.
+_SAME_S = 1.0
+
 
 def serve(process: Process, announce: Callable[[Process], None]) -> None:
-    """Runs a process until SIGINT or SIGTERM; a second signal does not wait for work under way."""
+    """Runs a process until SIGINT or SIGTERM; a second signal, a second later, does not wait for work under way."""
     stop = threading.Event()
+    asked_at = 0.0
 
     def on_signal(*_: object) -> None:
-        if stop.is_set():
+        nonlocal asked_at
+        if not stop.is_set():
+            asked_at = time.monotonic()
+            stop.set()
+        elif time.monotonic() > asked_at + _SAME_S:
             raise KeyboardInterrupt
-        stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
