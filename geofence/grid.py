@@ -90,10 +90,17 @@ class Probe(NamedTuple):
     entries: memoryview
 
 
-Band = tuple[
-    int, int, int, float
-]  # first block column, the one past the last, offset, columns per degree
+# First block column, the one past the last, offset into the directory, columns per degree.
+Band = tuple[int, int, int, float]
 UNUSED: Band = (0, 0, 0, 0.0)
+
+
+class Bands(NamedTuple):
+    """Per band: the first block column with fences, the one past the last, and the offset into the directory."""
+
+    first: Ints
+    past: Ints
+    offset: Ints
 
 
 class Grid:
@@ -106,21 +113,17 @@ class Grid:
         blocks, first_cell = _firsts(cells >> 6)
         first_entry = starts[first_cell]
         origins = members.centre[who[first_entry]]
+        entries_per_block = np.diff(np.append(first_entry, len(code)))
         self._starts = np.append(starts, len(code)).astype(np.uint32)
         self._blocks = _block_table(cells, first_cell, origins)
-        block_of_entry = np.repeat(
-            np.arange(len(blocks)), np.diff(np.append(first_entry, len(code)))
-        )
-        self._entries = _entry_table(members, who, origins, block_of_entry)
-        self._first, self._past, self._offset, self._directory = _directory(
-            blocks, len(self._lattice.columns)
-        )
+        self._entries = _entry_table(members, who, origins, entries_per_block)
+        self._bands, self._directory = _directory(blocks, len(self._lattice.columns))
         self.probe = self._probe()
 
     def _probe(self) -> Probe:
-        bands = [UNUSED] * len(self._past)
-        used = np.flatnonzero(self._past)
-        columns = (self._first, self._past, self._offset, self._lattice.columns_per_degree)
+        bands = [UNUSED] * len(self._bands.past)
+        used = np.flatnonzero(self._bands.past)
+        columns = (*self._bands, self._lattice.columns_per_degree)
         listed = zip(*(column[used].tolist() for column in columns), strict=True)
         for band, numbers in zip(used.tolist(), listed, strict=True):
             bands[band] = numbers
@@ -156,9 +159,9 @@ class Grid:
         column = ((lons + 180.0) * self._lattice.columns_per_degree[band]).astype(np.int32)
         block_column = column >> 3
         row = np.flatnonzero(
-            (block_column >= self._first[band]) & (block_column < self._past[band])
+            (block_column >= self._bands.first[band]) & (block_column < self._bands.past[band])
         )
-        block = self._directory[self._offset[band[row]] + block_column[row]]
+        block = self._directory[self._bands.offset[band[row]] + block_column[row]]
         there = np.flatnonzero(block)
         row, block = row[there], block[there] - 1
         bit = ONE << (((cell_row[row] & 7) << 3) | (column[row] & 7)).astype(np.uint64)
@@ -184,9 +187,12 @@ class Grid:
         for west, east in _unwrapped(span.west, span.east):
             per_degree = self._lattice.columns_per_degree[band]
             first, last = (int((lon + 180.0) * per_degree) >> 3 for lon in (west, east))
-            first, past = max(first, int(self._first[band])), min(last + 1, int(self._past[band]))
+            first, past = (
+                max(first, int(self._bands.first[band])),
+                min(last + 1, int(self._bands.past[band])),
+            )
             row = self._directory[
-                self._offset[band] + first : self._offset[band] + max(first, past)
+                self._bands.offset[band] + first : self._bands.offset[band] + max(first, past)
             ]
             blocks = row[row > 0]
             if len(blocks):
@@ -245,10 +251,12 @@ def _block_table(cells: Ints, first_cell: Ints, origins: Floats) -> NDArray[Any]
     return table
 
 
-def _entry_table(members: Members, who: Ints, origins: Floats, block: Ints) -> NDArray[Any]:
+def _entry_table(
+    members: Members, who: Ints, origins: Floats, entries_per_block: Ints
+) -> NDArray[Any]:
     table = np.empty(len(who), ENTRY)
     at = members.centre.take(who, axis=0)
-    at -= origins.take(block, axis=0)
+    at -= np.repeat(origins, entries_per_block, axis=0)
     table["at"] = at
     lost = np.maximum(np.maximum(*np.abs(at[:, :2]).T), np.abs(at[:, 2])) * SINGLE_PRECISION
     table["sure"] = _rounded(members.sure[who] - lost, -np.inf)
@@ -263,8 +271,8 @@ def _rounded(chord: Floats, towards: float) -> NDArray[np.float32]:
     return np.nextafter(squared, np.float32(towards))
 
 
-def _directory(blocks: Ints, bands: int) -> tuple[Ints, Ints, Ints, NDArray[np.int32]]:
-    """Per band the first block column, the one past the last and the offset into one list of block numbers + 1."""
+def _directory(blocks: Ints, bands: int) -> tuple[Bands, NDArray[np.int32]]:
+    """Where each band's part of the list lies, and the list of block numbers + 1, with 0 for blocks without fences."""
     band, column = blocks >> 16, blocks & 0xFFFF
     used, begins = _firsts(band)
     ends = np.append(begins[1:], len(band)) - 1
@@ -274,7 +282,7 @@ def _directory(blocks: Ints, bands: int) -> tuple[Ints, Ints, Ints, NDArray[np.i
     offset[:] = np.cumsum(width) - width - first
     numbers = np.zeros(int(width.sum()), np.int32)
     numbers[offset[band] + column] = np.arange(1, len(blocks) + 1)
-    return first, past, offset, numbers
+    return Bands(first, past, offset), numbers
 
 
 def search(

@@ -222,7 +222,8 @@ def _checked(lats: ArrayLike, lons: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _refuse_repeats(ids: NDArray[Any]) -> None:
-    if len(set(ids.tolist())) != len(ids):
+    distinct = len(np.unique(ids)) if ids.dtype == np.int64 else len(set(ids.tolist()))
+    if distinct != len(ids):
         raise ValueError("an id stands for more than one fence; ids are unique in an index")
 
 

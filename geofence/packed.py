@@ -18,9 +18,11 @@ from geofence.earth import (
     spans_of_circles,
 )
 from geofence.grid import Grid, Ints, Members, level_for, search
+from geofence.heap import give_back
 from geofence.shapes import Circle, Polygon, fingerprints
 
 NONE = np.empty(0, np.int64)
+LARGE = 50_000  # fences whose packing takes memory worth giving back
 OUTWARDS = (
     -1e-8,
     1e-8,
@@ -89,10 +91,16 @@ class Fences(NamedTuple):
 
 def id_array(ids: Sequence[Hashable] | NDArray[Any]) -> NDArray[Any]:
     """Ids as a column: numbers that are their own hash packed, everything else as the objects they are."""
+    if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and _own_hashes(ids):
+        return ids.astype(np.int64)
     listed: Sequence[Hashable] = ids.tolist() if isinstance(ids, np.ndarray) else ids
     if all(type(name) is int and 0 <= name < sys.hash_info.modulus for name in listed):
         return np.array(listed, np.int64)
     return np.fromiter(listed, object, len(listed))
+
+
+def _own_hashes(ids: NDArray[Any]) -> bool:
+    return not len(ids) or bool(ids.min() >= 0 and ids.max() < sys.hash_info.modulus)
 
 
 class Packed:
@@ -105,6 +113,8 @@ class Packed:
         self._grids = _grids(fences)
         self._probes = [grid.probe for grid in self._grids]
         self._bucket_mask, self._starts, self._rows = _buckets(fences.ids)
+        if len(fences.ids) >= LARGE:
+            give_back()
 
     def __len__(self) -> int:
         return len(self.fences.ids)
@@ -155,7 +165,7 @@ class Packed:
             return rows, fences
         doubtful = doubtful[np.argsort(fences[doubtful], kind="stable")]
         fence, begins = np.unique(fences[doubtful], return_index=True)
-        for number, pairs in zip(fence.tolist(), np.split(doubtful, begins[1:]), strict=False):
+        for number, pairs in zip(fence.tolist(), np.split(doubtful, begins[1:]), strict=True):
             polygon = self.fences.polygons.get(number)
             at = rows[pairs]
             if polygon is not None:
@@ -185,7 +195,8 @@ def _buckets(ids: NDArray[Any]) -> tuple[int, memoryview, memoryview]:
     bucket = hashes & (size - 1)
     starts = np.zeros(size + 1, np.uint32)
     np.cumsum(np.bincount(bucket, minlength=size), out=starts[1:])
-    return size - 1, starts.data, np.argsort(bucket, kind="stable").astype(np.uint32).data
+    rows = np.argsort(bucket, kind="stable").astype(np.uint32)
+    return size - 1, starts.data, rows.data
 
 
 def _marks(fences: Fences) -> NDArray[np.uint32]:
