@@ -1,5 +1,6 @@
 """`/v1/devices`"""
 
+from datetime import datetime
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -43,22 +44,9 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         external_id = _proved(parts, body.pop("customer_token", None), principal)
         install = value_of(body, Install)
 
-        def work(tx: Transaction) -> Registered:
-            now = parts.clock.now()
-            if principal.device_id:
-                return devices.register_again(
-                    tx, principal.device_id, install, now=now, external_id=external_id
-                )
-            return devices.register(
-                tx,
-                install,
-                brand_id=principal.brand_id,
-                mode=principal.mode,
-                now=now,
-                external_id=external_id,
-            )
-
-        registered = parts.database.write(work)
+        registered = parts.database.write(
+            lambda tx: _register(tx, install, principal, external_id, parts.clock.now())
+        )
         if principal.device_id and external_id:
             settling.after_link(registered.device.id, registered.device.customer_id)
         return registered, 201 if registered.created else 200
@@ -90,16 +78,33 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     def sign_out_device(principal: Principal) -> Any:
         """Sign the device out: its credential ends, its target is free, its position is deleted."""
         device_id = principal.device_id or ""
-
-        def work(tx: Transaction) -> None:
-            devices.lock(tx, device_id)
-            devices.retire(tx, device_id, reason="signed_out", now=parts.clock.now())
-
-        parts.database.write(work)
+        parts.database.write(lambda tx: _sign_out(tx, device_id, parts.clock.now()))
         settling.after_sign_out(device_id)
         return gone()
 
     return blp
+
+
+def _register(
+    tx: Transaction, install: Install, principal: Principal, external_id: str | None, now: datetime
+) -> Registered:
+    if principal.device_id:
+        return devices.register_again(
+            tx, principal.device_id, install, now=now, external_id=external_id
+        )
+    return devices.register(
+        tx,
+        install,
+        brand_id=principal.brand_id,
+        mode=principal.mode,
+        now=now,
+        external_id=external_id,
+    )
+
+
+def _sign_out(tx: Transaction, device_id: str, now: datetime) -> None:
+    devices.lock(tx, device_id)
+    devices.retire(tx, device_id, reason="signed_out", now=now)
 
 
 def _proved(parts: Parts, token: str | None, principal: Principal) -> str | None:

@@ -1,5 +1,6 @@
 """`/v1/keys`"""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -36,23 +37,9 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         To rotate a key, make a new one, roll it out, then delete the old one.
         """
         now = parts.clock.now()
-        kind = CredentialKind.SECRET if body["kind"] == KINDS[1] else CredentialKind.PUBLISHABLE
-        mode = body.get("mode", principal.mode)
-        scopes = tuple(dict.fromkeys(body["scopes"]))
-        _check(kind, mode, scopes, principal)
-        if body["expires_at"] is not None and body["expires_at"] <= now:
-            raise _invalid("/expires_at", "Give a time in the future, or none.")
+        wanted = _wanted(body, principal, now)
         key, text = parts.database.write(
-            lambda tx: keys.create(
-                tx,
-                brand_id=principal.brand_id,
-                kind=kind,
-                mode=mode,
-                scopes=scopes,
-                label=body["label"],
-                expires_at=body["expires_at"],
-                now=now,
-            )
+            lambda tx: keys.create(tx, brand_id=principal.brand_id, now=now, **wanted)
         )
         return {**_shown(key), "key": text}
 
@@ -73,17 +60,35 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     @blp.doc(operationId="delete_key")
     def delete_key(key_id: str, principal: Principal) -> Any:
         """End a key at once. It stays in the list with `revoked_at`."""
-        wanted = parse_id(key_id)
-
-        def work(tx: Transaction) -> None:
-            if wanted not in {key.id for key in _visible(tx, principal)}:
-                raise NotFound("This brand has no such key.")
-            keys.revoke(tx, brand_id=principal.brand_id, key_id=wanted, now=parts.clock.now())
-
-        parts.database.write(work)
+        parts.database.write(
+            lambda tx: _end(tx, parse_id(key_id), principal, now=parts.clock.now())
+        )
         return gone()
 
     return blp
+
+
+def _wanted(body: dict[str, Any], principal: Principal, now: datetime) -> dict[str, Any]:
+    """What the body asks for, checked against what the caller may give."""
+    kind = CredentialKind.SECRET if body["kind"] == KINDS[1] else CredentialKind.PUBLISHABLE
+    mode = body.get("mode", principal.mode)
+    scopes = tuple(dict.fromkeys(body["scopes"]))
+    _check(kind, mode, scopes, principal)
+    if body["expires_at"] is not None and body["expires_at"] <= now:
+        raise _invalid("/expires_at", "Give a time in the future, or none.")
+    return {
+        "kind": kind,
+        "mode": mode,
+        "scopes": scopes,
+        "label": body["label"],
+        "expires_at": body["expires_at"],
+    }
+
+
+def _end(tx: Transaction, key_id: str | None, principal: Principal, *, now: datetime) -> None:
+    if key_id is None or key_id not in {key.id for key in _visible(tx, principal)}:
+        raise NotFound("This brand has no such key.")
+    keys.revoke(tx, brand_id=principal.brand_id, key_id=key_id, now=now)
 
 
 def _shown(key: Key) -> dict[str, Any]:
