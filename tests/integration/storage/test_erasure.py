@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import random
 import struct
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from domain.clock import ManualClock
+from domain.decisions import Cause, Moment
 from domain.errors import NotFound
+from domain.ids import new_id
 from domain.messages import DeliveryStatus, Outcome
 from domain.people import Mode
 from domain.policy import Brand
-from storage import brands, customers, erasure, export, messages, personal
+from storage import brands, customers, erasure, export, fixes, messages, moments, personal, weather
 from storage.engine import Database, Transaction
 from storage.models import BrandRow, DeliveryRow, metadata
 from tests.integration.lives import Life, everything
@@ -155,6 +158,39 @@ def test_the_outcome_of_a_push_under_way_finds_nothing_to_record(
     )
     assert not recorded
     assert everything(database) == after
+
+
+@pytest.mark.parametrize("writer", ["time passes at a fence", "the weather turns"])
+def test_an_erasure_waits_for_whoever_writes_of_the_person(
+    postgres_database: Database, clock: ManualClock, writer: str
+) -> None:
+    """On PostgreSQL; SQLite's one writer leaves nobody to wait for."""
+    database, now = postgres_database, clock.now()
+    brand = _brand(database, now)
+    anna = _life(database, brand, ANNA, now)
+    moment = Moment(
+        id=new_id(),
+        brand_id=brand.id,
+        mode=Mode.LIVE,
+        customer_id=anna.customer_id,
+        cause=Cause.DWELL,
+        key=new_id(),
+        due_at=now,
+        expires_at=now,
+    )
+    with database.engine.begin() as tx:
+        if writer == "time passes at a fence":
+            assert fixes.claim_due(tx, brand_ids=[brand.id], now=now, limit=9)
+        else:
+            box = {"south": 0, "north": 90, "west": 0, "east": 90}
+            assert weather.people_in_box(tx, brand_id=brand.id, since=now, **box)
+        erasing = threading.Thread(target=_erase, args=(database, anna))
+        erasing.start()
+        erasing.join(timeout=0.5)
+        assert erasing.is_alive()
+        moments.open_moment(tx, moment)
+    erasing.join()
+    assert everything(database)["customers"] == everything(database)["moments"] == []
 
 
 def test_an_export_holds_every_row_and_nothing_of_others(
