@@ -8,6 +8,7 @@ from babel.core import get_global
 
 from domain.errors import Fault, Invalid
 
+_ZONES = frozenset(available_timezones())
 _COUNTRIES = {
     zone: country for zone, country in get_global("zone_territories").items() if len(country) == 2
 }
@@ -18,7 +19,7 @@ def placed(body: dict[str, Any]) -> dict[str, Any]:
     zone = body["time_zone"] or on_land(
         latitude=body["latitude"], longitude=body["longitude"], pointer="/latitude"
     )
-    if zone not in available_timezones():
+    if zone not in _ZONES:
         _refuse("/time_zone", "Give an IANA zone such as Europe/Helsinki.")
     return {**body, "time_zone": zone, "country": body["country"] or _COUNTRIES.get(zone)}
 

@@ -1,6 +1,6 @@
 """Customers of a brand: what its admins wrote of them, and the preferences they set for themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,12 @@ from domain.ids import new_id
 from domain.people import Customer, Mode, Preferences
 from storage.engine import Transaction
 from storage.models import CustomerRow
+from storage.named import Counts
 from storage.sql import insert, locked
 
 _DETAILS = ("occasions", "traits", "interests", "segments", "attributes")
+_AT_ONCE = 1000  # names in one IN (…), well below every driver's limit
+_REPLACE = sa.update(CustomerRow).where(CustomerRow.id == sa.bindparam("row_id"))
 _BY_ID = sa.select(CustomerRow.__table__).where(CustomerRow.id == sa.bindparam("id"))
 
 
@@ -33,6 +36,29 @@ def put(
     saved = msgspec.structs.replace(customer, id=found.id, revision=found.revision + 1)
     tx.execute(sa.update(CustomerRow).where(CustomerRow.id == found.id).values(**_columns(saved)))
     return saved, False
+
+
+def put_many(tx: Transaction, wanted: Sequence[Customer], *, now: datetime) -> Counts:
+    """Adds or replaces many customers of one brand and mode, each with another external id, in a few statements.
+
+    Preferences stay, and whoever is the same already stays as they are.
+    """
+    there = {each.external_id: each for each in _there(tx, wanted)}
+    fresh, changed = [], []
+    for customer in wanted:
+        old = there.get(customer.external_id)
+        if old is None:
+            added = msgspec.structs.replace(customer, id=new_id(), revision=1)
+            fresh.append({**_columns(added), "created_at": now})
+        elif msgspec.structs.replace(customer, id=old.id, revision=old.revision) != old:
+            revised = msgspec.structs.replace(customer, id=old.id, revision=old.revision + 1)
+            changed.append({**_columns(revised), "row_id": old.id})
+    if fresh:
+        tx.execute(sa.insert(CustomerRow), fresh)
+    if changed:
+        tx.execute(_REPLACE, changed)
+    same = len(wanted) - len(fresh) - len(changed)
+    return Counts(created=len(fresh), updated=len(changed), unchanged=same)
 
 
 def add(tx: Transaction, customer: Customer, *, now: datetime) -> Customer:
@@ -119,6 +145,18 @@ def save_preferences(tx: Transaction, customer_id: str, wanted: Preferences) -> 
     )
     if not saved.rowcount:
         raise NotFound("There is no such customer (any more).")
+
+
+def _there(tx: Transaction, wanted: Sequence[Customer]) -> Iterator[Customer]:
+    """Those of these customers that there are, kept from other writers."""
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        query = sa.select(CustomerRow.__table__).where(
+            CustomerRow.brand_id == some[0].brand_id,
+            CustomerRow.mode == some[0].mode,
+            CustomerRow.external_id.in_([each.external_id for each in some]),
+        )
+        yield from (_customer(row) for row in tx.execute(locked(tx, query)))
 
 
 def _revision(tx: Transaction, customer: Customer) -> sa.Row[str, int] | None:

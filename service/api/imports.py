@@ -206,13 +206,6 @@ def _event(principal: Principal, name: str, body: dict[str, Any]) -> Event:
     return value_of({**body, "event_id": str(body["event_id"])}, Event)
 
 
-def _save_customers(
-    tx: Transaction, principal: Principal, values: Sequence[Customer], clock: Clock
-) -> Counts:
-    created = sum(customers.put(tx, value, now=clock.now())[1] for value in values)
-    return Counts(created=created, updated=len(values) - created)
-
-
 def _save_events(
     tx: Transaction, principal: Principal, values: Sequence[Event], clock: Clock
 ) -> Counts:
@@ -290,7 +283,7 @@ KINDS: dict[str, Kind] = {
         dict(_CIRCLE),
     ),
     "items": Kind(ItemSchema(), "sku", 50_000, _item, _put_many(items)),
-    "customers": Kind(CustomerSchema(), "external_id", 20_000, _customer, _save_customers),
+    "customers": Kind(CustomerSchema(), "external_id", 20_000, _customer, _put_many(customers)),
     "events": Kind(EventSchema(), "event_id", 10_000, _event, _save_events),
 }
 

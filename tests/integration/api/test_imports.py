@@ -146,7 +146,10 @@ def test_customers_come_with_their_lists_and_attributes(any_world: World) -> Non
     first = admin.get("/v1/customers/c1").json
     assert (first["traits"], first["attributes"]) == (["vegetarian"], {"tier": "gold"})
     assert first["occasions"] == [{"kind": "birthday", "date": "1990-06-24"}]
-    assert _counts(_post(admin, "customers", CUSTOMERS)) == (0, 2, 0)
+    assert _counts(_post(admin, "customers", CUSTOMERS)) == (0, 0, 2)
+    assert _counts(_post(admin, "customers", CUSTOMERS.replace("gold", "silver"))) == (0, 1, 1)
+    changed = admin.get("/v1/customers/c1")
+    assert (changed.json["attributes"], changed.headers["ETag"]) == ({"tier": "silver"}, '"2"')
 
 
 def test_a_test_key_imports_test_customers(world: World) -> None:
