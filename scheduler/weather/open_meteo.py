@@ -51,7 +51,7 @@ class OpenMeteo:
         name: str = "open-meteo",
     ) -> None:
         self.name = name
-        self._url = f"{base_url.rstrip('/')}/v1/forecast"
+        self.url = f"{base_url.rstrip('/')}/v1/forecast"
         self._key = {"apikey": api_key} if api_key else {}
         self._session = session
 
@@ -70,7 +70,7 @@ class OpenMeteo:
     def _ask(self, cells: Sequence[Cell]) -> list[_Place]:
         answer = get(
             self._session,
-            self._url,
+            self.url,
             params={
                 "latitude": ",".join(f"{cell.latitude:.1f}" for cell in cells),
                 "longitude": ",".join(f"{cell.longitude:.1f}" for cell in cells),
