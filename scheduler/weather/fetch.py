@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import requests
 import structlog
+from urllib3.exceptions import HTTPError
 
 CONNECT_S = 5.0
 READ_S = 10.0
@@ -58,7 +59,7 @@ def get(
                     retry_after_s=_seconds(response.headers.get("Retry-After")),
                 )
             return Answer(response.status_code, response.headers, _body(response, deadline))
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:
         # The URL may carry a key, so only the kind of failure is told.
         raise Unavailable(f"the provider is out of reach ({type(error).__name__})") from None
 
@@ -84,9 +85,10 @@ def of_all(asks: Iterable[Ask], ask: Callable[[Ask], list[Got]]) -> list[Got]:
 
 
 def _body(response: requests.Response, deadline: float) -> bytes:
+    """Read as it comes: waiting for a whole chunk would let an answer that trickles in last for ever."""
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
+    while piece := response.raw.read1(_CHUNK, decode_content=True):
+        body += piece
         if len(body) > LIMIT:
             raise Unavailable(f"the answer is larger than {LIMIT} bytes")
         if time.monotonic() > deadline:

@@ -6,6 +6,7 @@ For the demo and the tests: what asks it cannot tell it from the real one, and i
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -80,7 +81,9 @@ class RecordedServer:
         self._start = start
         self._server = ThreadingHTTPServer((host, port), self._handler())
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="recorded-weather", daemon=True
+            target=partial(self._server.serve_forever, poll_interval=0.05),
+            name="recorded-weather",
+            daemon=True,
         )
 
     @property

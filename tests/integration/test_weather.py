@@ -1,5 +1,6 @@
 """Weather over real HTTP: the recorded provider, Open-Meteo's and MET Norway's forms, and what breaks."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -147,8 +148,10 @@ class TestOpenMeteo:
         self, host: FakeHost, session: requests.Session
     ) -> None:
         host.replies = [drip]
+        started = time.monotonic()
         with pytest.raises(Unavailable):
             fetch.get(session, host.url, params={}, whole_s=0.3)
+        assert time.monotonic() - started < 3.0
 
     @pytest.mark.parametrize(
         "odd",
