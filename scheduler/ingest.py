@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from domain.access import Principal
+from domain.access import digest
 from domain.clock import Clock
 from domain.errors import Forbidden, Unauthenticated
 from domain.people import Purpose
@@ -30,8 +30,9 @@ _pack = msgspec.msgpack.Encoder()
 class OutdatedFences(Exception):
     """The brand's fences have changed since this snapshot; load at least `revision`."""
 
-    def __init__(self, revision: int) -> None:
-        super().__init__(revision)
+    def __init__(self, brand_id: str, revision: int) -> None:
+        super().__init__(brand_id, revision)
+        self.brand_id = brand_id
         self.revision = revision
 
 
@@ -43,34 +44,28 @@ class Ingest:
         self._clock = clock
         self._fences = fences
 
-    def receive(self, principal: Principal, fixes: Sequence[Fix]) -> Receipt:
-        """Takes a device's fixes and returns once they are committed.
+    def receive(self, credential: str, fixes: Sequence[Fix]) -> Receipt:
+        """Takes the fixes of the device that holds this credential and returns once they are committed.
 
-        Forbidden (`consent_missing`) without `location` consent: then nothing is stored.
+        Unauthenticated where no device holds it; Forbidden (`consent_missing`) without `location` consent. Then
+        nothing is stored.
         """
-        held = self._fences.held(principal.brand_id)
+        hashed = digest(credential)
         try:
-            return self._database.write(lambda tx: self.fixes(tx, principal, fixes, held))
+            return self._database.write(lambda tx: self.fixes(tx, hashed, fixes))
         except OutdatedFences as outdated:
-            loaded = self._fences.at_least(principal.brand_id, outdated.revision)
-        return self._database.write(
-            lambda tx: self.fixes(tx, principal, fixes, loaded, loaded_for_this=True)
-        )
+            loaded = self._fences.at_least(outdated.brand_id, outdated.revision)
+        return self._database.write(lambda tx: self.fixes(tx, hashed, fixes, loaded=loaded))
 
     def fixes(
-        self,
-        tx: Transaction,
-        principal: Principal,
-        given: Sequence[Fix],
-        snapshot: Snapshot,
-        *,
-        loaded_for_this: bool = False,
+        self, tx: Transaction, hashed: str, given: Sequence[Fix], *, loaded: Snapshot | None = None
     ) -> Receipt:
-        """`receive` within a transaction. OutdatedFences where the snapshot is old and was not loaded for this call."""
+        """`receive` within a transaction. OutdatedFences where those in memory are; `loaded` are never outdated."""
         now = self._clock.now()
-        tracked = _tracked(tx, principal.device_id or "")
-        if snapshot.revision < tracked.fences and not loaded_for_this:
-            raise OutdatedFences(tracked.fences)
+        tracked = _tracked(tx, hashed)
+        snapshot = loaded or self._fences.held(tracked.brand_id)
+        if snapshot.revision < tracked.fences and not loaded:
+            raise OutdatedFences(tracked.brand_id, tracked.fences)
         judged = [
             Judged(event_id=each.event_id, code=judging.fix(each, tracked.consents, now))
             for each in given
@@ -80,7 +75,7 @@ class Ingest:
         whose = Whose(
             device_id=tracked.device_id,
             customer_id=tracked.customer_id,
-            brand_id=principal.brand_id,
+            brand_id=tracked.brand_id,
             mode=tracked.mode,
         )
         if walk.moved:
@@ -131,10 +126,10 @@ class Walk(NamedTuple):
     moved: bool
 
 
-def _tracked(tx: Transaction, device_id: str) -> Tracked:
-    tracked = storage.track(tx, device_id)
+def _tracked(tx: Transaction, hashed: str) -> Tracked:
+    tracked = storage.track(tx, hashed)
     if tracked is None:
-        raise Unauthenticated("This device has been signed out; register it again.")
+        raise Unauthenticated("No device has this credential (any more); register it again.")
     if tracked.consents.granted(Purpose.LOCATION) is None:
         detail = "This person has not agreed to `location`; ask them, then POST /v1/consents."
         raise Forbidden(detail, code="consent_missing")

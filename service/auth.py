@@ -34,6 +34,22 @@ class Authenticator:
     def device(self, view: View) -> View:
         return self._wants(view, {CredentialKind.DEVICE: None})
 
+    def device_in_transaction(self, view: View) -> View:
+        """For the hot path: the view gets the `credential`, finds its device in its own transaction, and raises
+        Unauthenticated where there is none. Whatever is refused, who may not call at all is told that first.
+        """
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            credential = _credential()
+            try:
+                return view(*args, credential=credential, **kwargs)
+            except Exception:
+                _permit(self.caller(), {CredentialKind.DEVICE: None})
+                raise
+
+        return guarded
+
     def app(self, view: View) -> View:
         """An app, whether it has registered its device or not."""
         return self._wants(view, {CredentialKind.PUBLISHABLE: None, CredentialKind.DEVICE: None})
@@ -48,11 +64,9 @@ class Authenticator:
 
     def caller(self) -> Principal:
         """The holder of the request's credential; Unauthenticated where there is none."""
-        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not credential:
-            raise Unauthenticated("Send a credential: `Authorization: Bearer wa_…`.")
+        credential = _credential()
         with self._database.read() as tx:
-            principal = keys.principal(tx, credential.strip(), self._clock.now())
+            principal = keys.principal(tx, credential, self._clock.now())
         if principal is None:
             raise Unauthenticated("This credential is unknown, expired or revoked.")
         g.brand_id = principal.brand_id  # for the request's log line
@@ -66,6 +80,13 @@ class Authenticator:
             return view(*args, principal=principal, **kwargs)
 
         return guarded
+
+
+def _credential() -> str:
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credential:
+        raise Unauthenticated("Send a credential: `Authorization: Bearer wa_…`.")
+    return credential.strip()
 
 
 def _permit(principal: Principal, wanted: dict[CredentialKind, tuple[Scope, ...] | None]) -> None:

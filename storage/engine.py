@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -206,7 +206,10 @@ def _commit_group(
 def _run_one(
     connection: sa.Connection, work: Callable[[Transaction], object], future: "Future[object]"
 ) -> Callable[[], None]:
-    connection.exec_driver_sql("SAVEPOINT work")
+    tell: Any = (
+        connection.connection.driver_connection
+    )  # twice per write: the driver itself is faster
+    tell.execute("SAVEPOINT work")
     try:
         result = work(connection)
     except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it after the others' commit
@@ -214,7 +217,7 @@ def _run_one(
         connection.exec_driver_sql("RELEASE work")
         failure = error
         return lambda: future.set_exception(failure)
-    connection.exec_driver_sql("RELEASE work")
+    tell.execute("RELEASE work")
     return lambda: future.set_result(result)
 
 

@@ -5,7 +5,6 @@ from flask import Response, request
 from flask_smorest import Blueprint
 from werkzeug.exceptions import UnsupportedMediaType
 
-from domain.access import Principal
 from scheduler.ingest import Ingest
 from service.auth import Authenticator
 from service.parts import Parts
@@ -22,13 +21,13 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     ingest = Ingest(parts.database, parts.clock, parts.fences)
 
     @blp.post("")
-    @auth.device
+    @auth.device_in_transaction
     @blp.response(202, ReceiptSchema)
     @blp.doc(operationId="add_locations", requestBody=_BODY)
-    def add_locations(principal: Principal) -> Response:
+    def add_locations(credential: str) -> Response:
         if not request.is_json:
             raise UnsupportedMediaType("Send the fixes as application/json.")
-        receipt = ingest.receive(principal, read_fixes(request.get_data(cache=False)))
+        receipt = ingest.receive(credential, read_fixes(request.get_data(cache=False)))
         if receipt.transitions:
             parts.wake()
         return Response(msgspec.json.encode(receipt), status=202, mimetype="application/json")

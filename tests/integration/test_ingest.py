@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.access import CredentialKind, Principal
+from domain.access import digest
 from domain.clock import ManualClock
 from domain.errors import Forbidden
 from domain.ids import new_id
-from domain.people import Mode, Purpose
+from domain.people import Purpose
 from domain.places import Fix
 from scheduler.fences import FenceCache
 from scheduler.ingest import Ingest
@@ -25,17 +25,6 @@ from storage.engine import Database
 from storage.models import MomentRow, PositionRow, VisitRow
 from tests.integration.conftest import Install, World
 from tests.integration.places import add_fence, add_store, north_of_kallio
-
-
-def principal(world: World, device: Install) -> Principal:
-    return Principal(
-        kind=CredentialKind.DEVICE,
-        brand_id=world.brand.id,
-        mode=Mode.LIVE,
-        credential_id=device.device_id,
-        device_id=device.device_id,
-        customer_id=device.customer_id,
-    )
 
 
 def at(away_m: float, when: datetime, **more: Any) -> Fix:
@@ -63,7 +52,7 @@ def facts(world: World, device: Install) -> list[str]:
     with world.database.read() as tx:
         return sorted(
             str(tuple(row)) for query in (stays, moments, last) for row in tx.execute(query)
-        )  # type: ignore[misc]  # compared as text
+        )
 
 
 Step = tuple[int, float, float, bool]
@@ -124,13 +113,13 @@ def test_any_split_and_any_repeats_come_to_the_same_visits(
     town.clock.advance(days=1)
     ingest = Ingest(town.database, town.clock, town.parts.fences)
     fixes = walk(town, steps)
-    at_once = ingest.receive(principal(town, whole), fixes)
+    at_once = ingest.receive(whole.credential or "", fixes)
     cut = requests(fixes, steps)
     receipts: list[Receipt] = []
     for n, batch in enumerate(cut):
-        receipts.append(ingest.receive(principal(town, split), batch))
+        receipts.append(ingest.receive(split.credential or "", batch))
         again = cut[repeats.draw(st.integers(0, n))]
-        repeated = ingest.receive(principal(town, split), again)
+        repeated = ingest.receive(split.credential or "", again)
         assert repeated.accepted == 0
         assert repeated.transitions == ()
     assert facts(town, whole) == facts(town, split)
@@ -169,7 +158,7 @@ def test_two_processes_that_get_the_same_fixes_take_them_once(any_world: World) 
     url = any_world.database.url.render_as_string(hide_password=False)
     other = any_world.database if any_world.database.is_sqlite else Database(url)
     takers = [Ingest(db, any_world.clock, FenceCache(db)) for db in (any_world.database, other)]
-    who = principal(any_world, walker)
+    who = walker.credential or ""
     for n in range(12):
         batch = [
             at(0 if n % 2 else 900, start + timedelta(minutes=3 * n, seconds=s)) for s in range(3)
@@ -189,7 +178,7 @@ def test_no_position_outlives_a_withdrawal_that_came_while_fixes_did(any_world: 
     add_fence(any_world, store="kallio")
     walker = any_world.device()
     ingest = Ingest(any_world.database, any_world.clock, any_world.parts.fences)
-    who = principal(any_world, walker)
+    who = walker.credential or ""
     for _ in range(15):
         any_world.clock.advance(minutes=1)
         any_world.say(walker, Purpose.LOCATION)
@@ -213,10 +202,9 @@ def test_a_fix_waits_for_nobody_but_its_own_device(
     first, second = world.device(Purpose.LOCATION), world.device(Purpose.LOCATION)
     now = clock.advance(minutes=1)
     ingest = Ingest(world.database, clock, world.parts.fences)
-    snapshot = world.parts.fences.held(world.brand.id)
     with world.database.engine.begin() as tx:
-        ingest.fixes(tx, principal(world, first), [at(0, now)], snapshot)
-        assert ingest.receive(principal(world, second), [at(0, now)]).accepted == 1
+        ingest.fixes(tx, digest(first.credential), [at(0, now)])
+        assert ingest.receive(second.credential or "", [at(0, now)]).accepted == 1
 
 
 def test_the_clock_of_a_phone_that_is_ahead_loses_no_dwell(world: World) -> None:
@@ -225,7 +213,7 @@ def test_the_clock_of_a_phone_that_is_ahead_loses_no_dwell(world: World) -> None
     walker = world.device(Purpose.LOCATION)
     world.clock.advance(minutes=10)
     ingest = Ingest(world.database, world.clock, world.parts.fences)
-    ingest.receive(principal(world, walker), [at(0, world.clock.now() + timedelta(seconds=100))])
+    ingest.receive(walker.credential or "", [at(0, world.clock.now() + timedelta(seconds=100))])
     world.clock.advance(seconds=219)
     assert not ingest.pass_time()
     world.clock.advance(seconds=2)
@@ -237,7 +225,7 @@ def test_a_receipt_is_plain_json(world: World) -> None:
     walker = world.device(Purpose.LOCATION)
     now = world.clock.advance(minutes=1)
     ingest = Ingest(world.database, world.clock, world.parts.fences)
-    receipt = ingest.receive(principal(world, walker), [at(0, now)])
+    receipt = ingest.receive(walker.credential or "", [at(0, now)])
     assert msgspec.json.decode(msgspec.json.encode(receipt))["transitions"] == [
         {
             "geofence": "kallio-door",
