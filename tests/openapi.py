@@ -23,7 +23,7 @@ class Document:
     """The OpenAPI document, asked by operation."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
+        self.raw = document
 
     @classmethod
     def served(cls, folder: Path) -> "Document":
@@ -45,7 +45,7 @@ class Document:
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
         """The operation behind a path with its parameters filled in, or None."""
-        for template, item in sorted(self._document["paths"].items(), key=_generality):
+        for template, item in sorted(self.raw["paths"].items(), key=_generality):
             pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
             if re.fullmatch(pattern, path) and method.lower() in item:
                 return {**item[method.lower()], "shared": item.get("parameters", [])}
@@ -63,7 +63,7 @@ class Document:
         schema: dict[str, Any] | None = (
             operation.get("requestBody", {}).get("content", {}).get(kind, {}).get("schema")
         )
-        return schema and {**schema, "components": self._document["components"]}
+        return schema and {**schema, "components": self.raw["components"]}
 
     def fields(self, operation: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         """Every property of what the operation takes and answers, at any depth, with its schemas."""
@@ -86,7 +86,7 @@ class Document:
         return self._required(schema) if schema else set()
 
     def problem(self) -> set[str]:
-        return set(self._document["components"]["schemas"]["Problem"]["properties"])
+        return set(self.raw["components"]["schemas"]["Problem"]["properties"])
 
     def _parameters(self, operation: dict[str, Any]) -> list[dict[str, Any]]:
         return [self._seen(p) for p in (*operation.get("parameters", []), *operation["shared"])]
@@ -94,7 +94,7 @@ class Document:
     def _seen(self, schema: dict[str, Any]) -> dict[str, Any]:
         if "$ref" not in schema:
             return schema
-        found: dict[str, Any] = self._document
+        found: dict[str, Any] = self.raw
         for step in schema["$ref"].removeprefix("#/").split("/"):
             found = found[step]
         return found

@@ -72,7 +72,9 @@ def _number(value: Any) -> bool:
 class CustomerSchema(AdminSchema):
     """What a brand tells of one of its customers. A PUT replaces all of it; the person's own preferences stay."""
 
-    external_id = ma.fields.Str(dump_only=True)
+    external_id = ma.fields.Str(
+        dump_only=True, allow_none=True, metadata={"description": "null while anonymous"}
+    )
     first_name = fields.text(200, load_default=None, allow_none=True)
     locale = fields.locale(load_default=None, allow_none=True)
     time_zone = fields.zone(load_default=None, allow_none=True)

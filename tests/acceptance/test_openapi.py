@@ -1,0 +1,234 @@
+"""The service is what its OpenAPI document says, whatever is sent: no server error, and every answer as documented.
+
+Schemathesis makes the requests from the document: right ones, wrong ones, and the edges between. They are the same in
+each run.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from domain.access import CredentialKind, Scope
+from domain.clock import Clock, SystemClock
+from domain.people import Mode, Purpose
+from domain.settings import Settings
+from service.app import create_app
+from service.wiring import Process
+from storage import brands, keys
+from tests.integration.conftest import Caller, Install, statement
+from tests.openapi import Document
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+OF_DEVICES = {"devices", "consents", "locations", "nearby", "preferences", "me"}
+ENDING = {"erase_me", "sign_out_device"}  # each spends the credential it is called with
+HERE = {"latitude": 60.1841, "longitude": 24.9499}
+_BOUNDED = settings(
+    max_examples=6, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+class Door:
+    """A WSGI application that is chosen later: the document is needed before there is a service to ask."""
+
+    def __init__(self) -> None:
+        self.behind: Callable[..., Any] | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        assert self.behind
+        return self.behind(environ, start_response)
+
+
+door = Door()
+with TemporaryDirectory() as folder:
+    schema = schemathesis.openapi.from_dict(Document.served(Path(folder)).raw)
+schema.app = door
+
+
+class Town:
+    """A whole service with a brand, a store, an offer, and a person who has got a push."""
+
+    def __init__(self, process: Process, clock: Clock) -> None:
+        self._database = process.database
+        self._clock = clock
+        self.application = create_app(process.parts)
+        self._client = self.application.test_client()
+        brand = self._database.write(
+            lambda tx: brands.create(
+                tx,
+                slug="soup",
+                name="Soup",
+                time_zone="Europe/Helsinki",
+                now=clock.now(),
+                fcm_project="demo",
+            )
+        )
+        self.admin = self._key(brand.id, CredentialKind.SECRET)
+        self.app = self._key(brand.id, CredentialKind.PUBLISHABLE)
+        self.device = self.new_device()
+        self.known = self._furnish()
+
+    def new_device(self) -> Install:
+        """Another phone, whose person allows everything."""
+        target = {"kind": "token", "value": f"token-{uuid4().hex}"}
+        answer = self.app.post("/v1/devices", {"platform": "android", "target": target})
+        assert answer.status_code == 201, answer.json
+        device = Install(self._client, answer.json)
+        entries = [statement(purpose, True, self._clock.now()) for purpose in Purpose]
+        assert device.post("/v1/consents", {"entries": entries}).status_code == 201
+        return device
+
+    def _key(self, brand_id: str, kind: CredentialKind) -> Caller:
+        scopes = tuple(Scope) if kind is CredentialKind.SECRET else ()
+        _, text = self._database.write(
+            lambda tx: keys.create(
+                tx,
+                brand_id=brand_id,
+                kind=kind,
+                mode=Mode.LIVE,
+                scopes=scopes,
+                now=self._clock.now(),
+            )
+        )
+        return Caller(self._client, text)
+
+    def _furnish(self) -> dict[str, dict[str, str]]:
+        """What there is to ask for, by tag and parameter."""
+        circle = {
+            "type": "circle",
+            "center": [HERE["longitude"], HERE["latitude"]],
+            "radius_m": 120,
+        }
+        text = {"en": "Soup?"}
+        offer = {
+            "kind": "discount",
+            "title": text,
+            "body": text,
+            "value": {"margin": 9, "discount": 1},
+        }
+        policy = {"holdout_share": 0, "exploration": 0, "interruption_price": 0, "hold": False}
+        for path, body in {
+            "/v1/stores/kallio": {"name": "Kallio", **HERE},
+            "/v1/geofences/kallio": {"store": "kallio", "shape": circle},
+            "/v1/items/soup": {"name": "Soup", "category": "soup"},
+            "/v1/offers/soup": offer,
+            "/v1/customers/c-1": {"first_name": "Aino"},
+            "/v1/engine": policy,
+        }.items():
+            answer = self.admin.put(path, body)
+            assert answer.status_code in (200, 201), answer.json
+        decision = self._decided()
+        return {
+            **{tag: {"external_id": "kallio"} for tag in ("stores", "geofences")},
+            "items": {"sku": "soup"},
+            "offers": {"external_id": "soup"},
+            "customers": {"external_id": "c-1"},
+            "decisions": {"decision_id": decision["id"]},
+            "messages": {"message_id": decision["message_id"]},
+            "keys": {"key_id": self.admin.get("/v1/keys").json["data"][0]["id"]},
+            "imports": {"kind": "stores"},
+        }
+
+    def _decided(self) -> dict[str, Any]:
+        """The decision that a walk into the fence leads to."""
+        fix = {
+            **HERE,
+            "event_id": str(uuid4()),
+            "accuracy_m": 5,
+            "occurred_at": self._clock.now().isoformat(),
+        }
+        assert self.device.post("/v1/locations", {"fixes": [fix]}).json["transitions"]
+        until = time.monotonic() + 60
+        while not (decisions := self.device.get("/v1/me/decisions").json["data"]):
+            assert time.monotonic() < until, "nothing was decided"
+            time.sleep(0.1)
+        decision = self.admin.get(f"/v1/decisions/{decisions[0]['id']}").json
+        assert decision["message_id"], decision
+        return decision
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("town")
+    chosen = Settings(
+        data_dir=str(folder),
+        database_url=f"sqlite:///{folder}/town.sqlite3",
+        bind="127.0.0.1:0",
+        fcm_transport="memory",
+        register_per_minute=1_000_000,
+    )
+    clock = SystemClock()
+    process = Process(chosen, clock=clock)
+    process.start()
+    try:
+        town = Town(process, clock)
+        door.behind = town.application
+        yield town
+    finally:
+        process.stop()
+
+
+def credential(case: Case, town: Town) -> dict[str, str]:
+    """The header of whoever may call the operation."""
+    operation = case.operation.definition.raw
+    (tag,) = operation["tags"]
+    if operation["operationId"] == "register_device":
+        caller = town.app
+    elif operation["operationId"] in ENDING:
+        caller = town.new_device()
+    else:
+        caller = town.device if tag in OF_DEVICES else town.admin
+    return {"Authorization": f"Bearer {caller.credential}"}
+
+
+def check(case: Case, town: Town) -> None:
+    answer = case.call(headers=credential(case, town))
+    case.validate_response(answer, checks=CHECKS)
+    if answer.status_code == 403:
+        assert answer.json()["code"] not in ("wrong_credential", "scope_missing")
+
+
+@schema.parametrize()
+@_BOUNDED
+def test_whatever_is_sent_is_answered_as_documented(case: Case, town: Town) -> None:
+    check(case, town)
+
+
+@schema.include(path_regex=r"\{", method_regex="GET|PUT|POST").parametrize()
+@_BOUNDED
+def test_whatever_is_sent_about_what_there_is_is_answered_as_documented(
+    case: Case, town: Town
+) -> None:
+    (tag,) = case.operation.definition.raw["tags"]
+    case.path_parameters = dict(town.known[tag])
+    check(case, town)
+
+
+def test_every_operation_is_documented_with_what_it_answers(town: Town) -> None:
+    """Were the document empty, the tests above would have nothing to say."""
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) > 40
+    for operation in operations:
+        answers = operation.definition.raw["responses"]
+        assert "default" in answers, operation.label
+        assert [status for status in answers if status.startswith("2")], operation.label
