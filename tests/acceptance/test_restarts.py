@@ -1,0 +1,183 @@
+"""What a stop, a crash and a second start do to one house on SQLite: nothing acknowledged is lost, nothing is sent twice."""
+
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event
+
+import requests
+
+from tests.acceptance.processes import Api, Fcm, House, Running, until, url_of
+from tests.acceptance.shop import FAR, Fix, Phone, Shop, command, fix
+
+Start = Callable[[Running], Running]
+CONCURRENCY = 4
+
+
+def states(house: House) -> dict[str, str]:
+    """Every message of the only brand with its state, as `whenabouts messages` lists them."""
+    return {row["id"]: row["state"] for row in command(house, "messages", "--limit", "500")}
+
+
+def ready(url: str) -> int | None:
+    """What `/readyz` answers on a new connection; None where nobody does."""
+    try:
+        return Api(url)("GET", "/readyz").status_code
+    except requests.ConnectionError:
+        return None
+
+
+def test_sigterm_in_mid_send_ends_cleanly_and_the_next_start_sends_the_rest(
+    own_house: House, fcm: Fcm, started: Start
+) -> None:
+    house = own_house
+    first = started(house.start(FCM_CONCURRENCY=str(CONCURRENCY)))
+    shop = Shop(house, url_of(first)).furnish()
+    assert ready(shop.url) == 200
+    targets = [f"slow-2500-restart-{n}" for n in range(3 * CONCURRENCY)]
+    for phone in shop.phones(targets):
+        phone.walk_in()
+    until(lambda: set(targets) & set(fcm.posts()), within_s=10, what="the first POST")
+
+    first.signal(signal.SIGTERM)
+    first.signal(signal.SIGTERM)  # as from a supervisor that signals the process and its group
+    while first.code is None:
+        assert ready(shop.url) != 200, "it calls itself ready while it stops"
+        time.sleep(0.05)
+
+    assert first.wait(20) == 0, first.log
+    assert "Traceback" not in first.log
+    sent_before = set(targets) & set(fcm.posts())
+    assert 0 < len(sent_before) < len(targets)
+    after_stop = states(house)
+    assert sorted(after_stop.values()) == (
+        ["queued"] * (len(targets) - len(sent_before)) + ["sent"] * len(sent_before)
+    )
+
+    second = started(house.start())
+    until(lambda: set(states(house).values()) == {"sent"}, within_s=20, what="every message sent")
+    assert {target: fcm.posts()[target] for target in targets} == dict.fromkeys(targets, 1)
+    assert second.stop() == 0
+
+
+def test_a_second_signal_ends_what_hangs(own_house: House, fcm: Fcm, started: Start) -> None:
+    up = started(own_house.start())
+    shop = Shop(own_house, url_of(up)).furnish()
+    shop.phone("hang-impatient").walk_in()
+    until(lambda: fcm.requests(target="hang-impatient"), within_s=10, what="the POST that hangs")
+
+    up.signal(signal.SIGTERM)
+    time.sleep(1.5)
+    assert up.code is None, "it waits for the POST under way"
+    up.signal(signal.SIGTERM)
+
+    assert up.wait(5) != 0
+
+
+def test_a_kill_during_ingest_loses_no_answered_fix(own_house: House, started: Start) -> None:
+    house = own_house
+    first = started(house.start())
+    shop = Shop(house, url_of(first)).furnish(active=False)
+    phones = shop.phones(f"ingest-{n}" for n in range(8))
+    killed = Event()
+
+    with ThreadPoolExecutor(len(phones)) as pool:
+        walks = [pool.submit(walk, phone, killed) for phone in phones]
+        time.sleep(2)
+        first.kill()
+        killed.set()
+        taken = [each.result() for each in walks]
+
+    assert all(len(fixes) > 3 for fixes, _ in taken), "too few fixes to tell"
+    second = started(house.start())
+    shop.moved(url_of(second))
+    for phone, (fixes, entered) in zip(phones, taken, strict=True):
+        phone.api.url = shop.url
+        receipt = phone.send(*fixes[-100:])
+        assert receipt["duplicates"] == len(fixes[-100:]), receipt
+        assert (receipt["accepted"], receipt["rejected"]) == (0, [])
+        if entered:
+            assert phone.decision()["moment"]["cause"] == "enter"
+    assert any(entered for _, entered in taken)
+    assert second.stop() == 0
+
+
+def walk(phone: Phone, killed: Event) -> tuple[list[Fix], bool]:
+    """Sends fix after fix, the fifth one at the door; those that were answered 202, and whether an enter was among them."""
+    answered: list[Fix] = []
+    entered = False
+    with suppress(requests.RequestException):
+        while not killed.is_set():
+            one = fix(FAR, ago_s=1800) if not answered else fix()
+            answer = phone.api("POST", "/v1/locations", {"fixes": [one.body()]})
+            assert answer.status_code == 202, answer.text
+            assert answer.json()["accepted"] == 1, answer.text
+            answered.append(one)
+            entered = entered or bool(answer.json()["transitions"])
+    return answered, entered
+
+
+def test_a_kill_in_mid_send_leaves_unknown_ends_that_are_never_posted_again(
+    own_house: House, fcm: Fcm, started: Start
+) -> None:
+    house = own_house
+    first = started(house.start(FCM_CONCURRENCY=str(CONCURRENCY)))
+    shop = Shop(house, url_of(first)).furnish()
+    targets = [f"slow-3000-killed-{n}" for n in range(2 * CONCURRENCY)]
+    phones = dict(zip(targets, shop.phones(targets), strict=True))
+    for phone in phones.values():
+        phone.walk_in()
+    until(
+        lambda: len(set(targets) & set(fcm.posts())) == CONCURRENCY,
+        within_s=10,
+        what="as many POSTs under way as may be",
+    )
+
+    first.kill()
+    in_flight = set(targets) & set(fcm.posts())
+    second = started(house.start())
+    shop.moved(url_of(second))
+    up_again = time.monotonic()
+
+    for target in in_flight:
+        phones[target].api.url = shop.url
+        assert phones[target].delivered(within_s=5) == ["unknown"]
+    assert time.monotonic() < up_again + 5
+    until(
+        lambda: (
+            sorted(states(house).values()) == ["sent"] * CONCURRENCY + ["unknown"] * CONCURRENCY
+        ),
+        within_s=20,
+        what="a final state for each message",
+    )
+    posts = fcm.posts()
+    assert {target: posts[target] for target in targets} == dict.fromkeys(targets, 1)
+    listed = house.run("messages", "--state", "unknown", "--json").json
+    assert len(listed) == CONCURRENCY
+    findings = house.run("doctor", "--json")
+    assert any("unknown" in one["text"] for one in findings.json)
+    assert second.stop() == 0
+
+
+def test_a_second_engine_is_refused_while_commands_go_on(own_house: House, started: Start) -> None:
+    house = own_house
+    first = started(house.start())
+    url = url_of(first)
+
+    second = house.run("up")
+
+    assert second.code == 1
+    assert str(first.pid) in second.err
+    assert "Stop it first" in second.err
+    assert "PostgreSQL" in second.err
+    assert "Traceback" not in second.err
+    shop = Shop(house, url)
+    assert house.run("brands", "list", "--json").json[0]["slug"] == shop.slug
+    assert house.run("doctor", "--json").code == 0
+    assert ready(url) == 200
+    first.kill()  # the system releases the lock of whoever dies
+    third = started(house.start())
+    url_of(third)
+    assert third.stop() == 0
