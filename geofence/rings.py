@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import copysign, isfinite
+from math import copysign
 
 import numpy as np
 import shapely
@@ -95,7 +95,7 @@ def number(
     value: object, at: str, faults: list[Fault], name: str, least: float, most: float
 ) -> float:
     """`value` as a number between the bounds; adds a fault, and answers 0, where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
         faults.append(Fault(pointer=at, detail=f"{name} must be a number"))
         return 0.0
     if not least <= value <= most:

@@ -124,6 +124,7 @@ def pointers(prefix: str, messages: Any) -> Iterator[Fault]:
 def install(app: Flask) -> None:
     """Registers the handlers for our refusals and for what nobody foresaw."""
     app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(Exception, _failed)
 
 
@@ -135,6 +136,11 @@ def _refused(error: Refusal) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _too_deep(_error: RecursionError) -> Response:
+    """Only the reading of a body goes as deep as its writer wants."""
+    return problem(400, "Bad Request", "malformed", "The body is nested too deeply to be read.")
 
 
 def _failed(error: Exception) -> Response:

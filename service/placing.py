@@ -9,8 +9,10 @@ from babel.core import get_global
 from domain.errors import Fault, Invalid
 
 _ZONES = frozenset(available_timezones())
-_COUNTRIES = {
-    zone: country for zone, country in get_global("zone_territories").items() if len(country) == 2
+_COUNTRIES = {  # 001 is the world, ZZ is nowhere
+    zone: country
+    for zone, country in get_global("zone_territories").items()
+    if country not in ("001", "ZZ")
 }
 
 

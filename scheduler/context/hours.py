@@ -26,6 +26,7 @@ from domain.places import LatLon
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 EXAMPLE = "Mo-Fr 10:30-20:00; Sa 11:00-18:00; PH off"
 
+UNREADABLE = (ParserError, UnicodeError)  # the second: halves of surrogate pairs
 _HORIZON = timedelta(days=366)
 _DAY = 24 * 60  # minutes
 _LAST = _DAY - 1
@@ -59,7 +60,7 @@ class OpeningTimes:
         self._own, self._past_midnight = _split(expression)
         try:
             self._own_hours(date(2026, 1, 1))
-        except ParserError:
+        except UNREADABLE:
             check(expression)
             raise
 
@@ -127,14 +128,14 @@ def check(expression: str, *, pointer: str = "") -> None:
     """Invalid, with the place of the mistake and a way to write it, where the expression cannot be read."""
     try:
         _read(expression)
-    except ParserError as error:
+    except UNREADABLE as error:
         _refuse(
             f"These opening hours cannot be read{_place(error)}. {_advice(expression)}", pointer
         )
     try:
         for days in (*DAYS, "Mo,Tu") if _names_holidays(expression) else ():
             _read(_outside_quotes(_HOLIDAY, days, expression))
-    except ParserError:
+    except UNREADABLE:
         _refuse("Join PH to weekdays with a comma, as in `Su,PH 12:00-17:00`.", pointer)
 
 
@@ -206,7 +207,7 @@ def _read(expression: str) -> None:
     _parsed(expression, None, None)
 
 
-def _place(error: ParserError) -> str:
+def _place(error: Exception) -> str:
     """Where the library stopped: its message points into the text as `--> line:column`."""
     found = re.search(r"--> \d+:(\d+)", str(error))
     return f" from character {found[1]} on" if found else ""
@@ -216,7 +217,7 @@ def _advice(expression: str) -> str:
     mended = _mended(expression)
     try:
         _read(mended)
-    except ParserError:
+    except UNREADABLE:
         return f"Use the OSM syntax, as in `{EXAMPLE}`."
     return f"Did you mean `{mended}`?"
 

@@ -168,10 +168,10 @@ def _of_row(given: Sequence[Row], fault: Fault) -> Fault:
 
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
+        mistakes = "one mistake" if len(faults) == 1 else f"{len(faults)} mistakes"
         more = f"; the first {MOST_FAULTS} are listed" if len(faults) > MOST_FAULTS else ""
         raise Invalid(
-            f"Nothing was imported: {len(faults)} mistakes{more}.",
-            faults=tuple(faults[:MOST_FAULTS]),
+            f"Nothing was imported: {mistakes}{more}.", faults=tuple(faults[:MOST_FAULTS])
         )
 
 

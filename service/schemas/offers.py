@@ -9,7 +9,7 @@ from notifiers.payload import reserved_keys
 from service.schemas import fields
 from service.schemas.base import AdminSchema
 from service.schemas.customers import words
-from service.schemas.stores import opening_hours, warnings
+from service.schemas.stores import hours_field, warnings
 
 OUR_KEYS = ("decision_id", "message_id", "offer", "explain_url")
 LONGEST_TTL_S = 2_419_200  # four weeks, FCM's own limit
@@ -135,10 +135,8 @@ class PlaceSchema(AdminSchema):
 class WhenSchema(AdminSchema):
     """Every key given must hold."""
 
-    hours = ma.fields.Str(
-        load_default=None,
-        allow_none=True,
-        validate=[ma.validate.Length(max=500), opening_hours],
+    hours = hours_field(
+        500,
         metadata={
             "description": "OSM syntax, by the store's clock",
             "example": "Mo-Fr 10:30-13:30",

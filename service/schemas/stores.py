@@ -1,3 +1,5 @@
+from typing import Any
+
 import marshmallow as ma
 
 from domain.errors import Invalid
@@ -6,8 +8,14 @@ from service.schemas import fields
 from service.schemas.base import AdminSchema
 
 
-def opening_hours(value: str) -> None:
-    """Refuses hours that cannot be read, with the way to write them."""
+def hours_field(longest: int, **options: Any) -> ma.fields.Str:
+    """Opening hours in OSM syntax; those that cannot be read are answered with the way to write them."""
+    field = fields.text(longest, load_default=None, allow_none=True, **options)
+    field.validators.append(_readable)
+    return field
+
+
+def _readable(value: str) -> None:
     try:
         hours.check(value)
     except Invalid as error:
@@ -32,11 +40,8 @@ class StoreSchema(AdminSchema):
     longitude = ma.fields.Float(required=True, validate=ma.validate.Range(min=-180, max=180))
     time_zone = ma.fields.Str(load_default=None, allow_none=True)
     address = fields.text(500, load_default=None, allow_none=True)
-    opening_hours = ma.fields.Str(
-        load_default=None,
-        allow_none=True,
-        validate=[ma.validate.Length(max=2000), opening_hours],
-        metadata={"description": "OSM syntax", "example": "Mo-Fr 10:30-20:00; PH off"},
+    opening_hours = hours_field(
+        2000, metadata={"description": "OSM syntax", "example": "Mo-Fr 10:30-20:00; PH off"}
     )
     country = ma.fields.Str(
         load_default=None,

@@ -42,6 +42,7 @@ def _faults(world: World, **body: Any) -> dict[str, str]:
         ({**CIRCLE, "radius_m": 9}, "/shape/radius_m", "between 10 and 100000"),
         ({**CIRCLE, "radius_m": 100_001}, "/shape/radius_m", "between 10 and 100000"),
         ({**CIRCLE, "radius_m": float("nan")}, "/shape/radius_m", "number"),
+        ({**CIRCLE, "radius_m": 10**400}, "/shape/radius_m", "number"),
         ({**CIRCLE, "center": [24.9, 91]}, "/shape/center/1", "90"),
         ({**CIRCLE, "center": [60.1841, 24.9499]}, "/shape/center", "swapped"),
         ({**CIRCLE, "centre": [24.9, 60.1]}, "/shape/centre", "unknown"),

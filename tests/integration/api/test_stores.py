@@ -1,3 +1,5 @@
+import pytest
+
 from domain.access import CredentialKind, Scope
 from tests.integration.conftest import World
 
@@ -44,6 +46,44 @@ def test_swapped_coordinates_and_unknown_fields_are_named(world: World) -> None:
     assert "swapped" in swapped.json["errors"][0]["detail"]
     unknown = world.admin.put("/v1/stores/x", {**KALLIO, "colour": "red"})
     assert unknown.json["errors"][0]["pointer"] == "/colour"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"opening_hours": "Mon-Fri 9-17"}, "/opening_hours"),
+        ({"opening_hours": ""}, "/opening_hours"),
+        ({"opening_hours": 'Mo 10:00-11:00 "\u0000"'}, "/opening_hours"),
+        ({"opening_hours": 'Mo 10:00-11:00 "\ud800"'}, "/opening_hours"),
+        ({"time_zone": "../etc/passwd"}, "/time_zone"),
+        ({"country": "Finland"}, "/country"),
+        ({"country": "FI\n"}, "/country"),
+        ({"latitude": 10**400}, "/latitude"),
+        ({"latitude": float("nan")}, "/latitude"),
+        ({"latitude": True}, "/latitude"),
+        ({"name": "\u0000"}, "/name"),
+        ({"address": "x" * 501}, "/address"),
+    ],
+)
+def test_a_mistake_is_named(world: World, change: dict[str, object], pointer: str) -> None:
+    refused = world.admin.put("/v1/stores/x", {**KALLIO, **change})
+    assert refused.status_code == 422
+    assert {error["pointer"] for error in refused.json["errors"]} == {pointer}
+
+
+def test_country_and_holidays_are_found_or_warned_about(world: World) -> None:
+    hours = {"opening_hours": "Mo-Fr 10:00-20:00; PH off"}
+    found = world.admin.put("/v1/stores/x", {**KALLIO, **hours})
+    assert (found.json["country"], found.json["warnings"]) == ("FI", [])
+    unknown = world.admin.put("/v1/stores/x", {**KALLIO, **hours, "country": "XX"})
+    assert "holidays of XX are not known" in unknown.json["warnings"][0]
+    nowhere = world.admin.put("/v1/stores/x", {**KALLIO, **hours, "time_zone": "Etc/UTC"})
+    assert "never holds without `country`" in nowhere.json["warnings"][0]
+
+
+def test_a_body_that_is_nested_too_deeply_is_malformed(world: World) -> None:
+    deep = world.admin.put("/v1/stores/x", data="[" * 60_000, content_type="application/json")
+    assert (deep.status_code, deep.json["code"]) == (400, "malformed")
 
 
 def test_another_brands_store_does_not_exist(world: World) -> None:
