@@ -34,6 +34,8 @@ from storage.engine import Database
 
 ROLES = ("api", "engine", "sender")
 SILENT_S = 30.0  # without a heartbeat for so long a role counts as gone
+# Above the time-out of a POST: its start, its access token, and the record of its outcome on a slow store.
+LEASE_MARGIN_S = 15.0
 _log = structlog.get_logger()
 
 
@@ -124,7 +126,7 @@ class Process:
             check=recheck.reasons_against,
             route=self._outlets.route,
             concurrency=self._settings.fcm_concurrency,
-            lease_s=self._settings.fcm_timeout_s * 2 + 30,
+            lease_s=self._settings.fcm_timeout_s + LEASE_MARGIN_S,
             wake=lambda: self._wake("dispatch"),
         )
 
@@ -133,7 +135,7 @@ class Process:
         if self._dispatcher:
             jobs += [
                 Job("dispatch", self._dispatcher.tick, 0.2),
-                Job("sweep", self._dispatcher.sweep, 5.0),
+                Job("sweep", self._dispatcher.sweep, 1.0),
             ]
         if "engine" in self._roles:
             jobs += self._engine_jobs()

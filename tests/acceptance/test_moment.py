@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.conftest import PUBLIC_URL
 from tests.acceptance.processes import Api, Fcm, House, until
-from tests.acceptance.shop import DOOR, FAR, OFFER, Phone, Shop, fix, now
+from tests.acceptance.shop import FAR, OFFER, Phone, Shop, fix, now
 
 NewShop = Callable[[str], Shop]
 
