@@ -3,18 +3,22 @@
 from typing import Any
 
 import msgspec
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import Decision
 from storage.engine import Transaction
 from storage.models import DecisionRow
-from storage.sql import insert
+
+_ADD = {
+    "postgresql": postgresql.insert(DecisionRow).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(DecisionRow).on_conflict_do_nothing(),
+}
 
 
 def add(tx: Transaction, decision: Decision) -> bool:
     """Stores a decision; False, and nothing stored, where its moment is decided already, or where it sends what was
     sent to this person within the same three hours of the same local day, by whomever."""
-    added = tx.execute(insert(tx, DecisionRow).values(_columns(decision)).on_conflict_do_nothing())
-    return bool(added.rowcount)
+    return bool(tx.execute(_ADD[tx.dialect.name], _columns(decision)).rowcount)
 
 
 def _columns(decision: Decision) -> dict[str, Any]:

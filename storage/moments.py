@@ -5,12 +5,16 @@ from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import Cause, Moment
 from storage.engine import Transaction
 from storage.models import CustomerRow, MomentRow
-from storage.sql import insert
 
+_OPEN = {
+    "postgresql": postgresql.insert(MomentRow).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(MomentRow).on_conflict_do_nothing(),
+}
 _DUE = (
     sa.select(MomentRow.__table__)
     .join(CustomerRow, CustomerRow.id == MomentRow.customer_id)
@@ -25,14 +29,13 @@ _CLOSE = sa.update(MomentRow).where(
 
 def open_moment(tx: Transaction, moment: Moment) -> bool:
     """Adds a moment; False where this person has one of the same cause and key already."""
-    row = msgspec.structs.asdict(moment)
-    return bool(tx.execute(insert(tx, MomentRow).values(row).on_conflict_do_nothing()).rowcount)
+    return bool(tx.execute(_OPEN[tx.dialect.name], msgspec.structs.asdict(moment)).rowcount)
 
 
 def open_many(tx: Transaction, wanted: Iterable[Moment]) -> None:
     """Adds moments, but for those whose cause and key a person has already."""
     if rows := [msgspec.structs.asdict(moment) for moment in wanted]:
-        tx.execute(insert(tx, MomentRow).on_conflict_do_nothing(), rows)
+        tx.execute(_OPEN[tx.dialect.name], rows)
 
 
 def claim_due(tx: Transaction, now: datetime, limit: int) -> list[Moment]:

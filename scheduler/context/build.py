@@ -53,9 +53,8 @@ def context(at: Scene) -> Context:
 
 def with_offers(known: Context, at: Scene) -> Context:
     """The context with every offer as it stands for this person now."""
-    here = known.local_date, known.daypart
-    candidates = tuple(map(partial(_candidate, at, here), at.ground.offers))
-    return msgspec.structs.replace(known, candidates=candidates)
+    view = _View(at, (known.local_date, known.daypart))
+    return msgspec.structs.replace(known, candidates=tuple(map(view.candidate, at.ground.offers)))
 
 
 def person(at: Scene) -> Context:
@@ -116,29 +115,55 @@ def _likely(at: Scene) -> Likely:
     )
 
 
-def _candidate(at: Scene, here: tuple[str | None, int | None], offer: Offer) -> Candidate:
-    body = offer.body
-    mine = at.premises.named(body.stores)
-    position = _fresh_position(at)
-    store = _store(at, mine, position)
-    distance_m = at.premises.distance(store, position) if store and position else None
-    said = [sent for sent in at.known.sent if sent.offer_id == offer.id]
-    within = body.when.place is not None and body.when.place.within_m is not None
-    astray = at.moment.store_id is not None and (store is None or store.id != at.moment.store_id)
-    return Candidate(
-        offer_id=offer.id,
-        revision=offer.revision,
-        store_id=store.id if store else None,
-        distance_m=distance_m,
-        elsewhere=(astray and not within) or bool(body.stores and not mine),
-        hours_hold=_hours_hold(at, offer, store),
-        store_open=at.premises.is_open(store, _arrival(at, distance_m)) if store else None,
-        sky=_sky(at, store) if body.when.weather else None,
-        left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
-        last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
-        said_in_daypart=any((sent.local_date, sent.daypart) == here for sent in said),
-        refused=offer.id in at.known.refused,
-    )
+class _View:
+    """One person's view of the offers. Remembers stores and distances: many offers are about the same store."""
+
+    def __init__(self, at: Scene, here: tuple[str | None, int | None]) -> None:
+        self._at = at
+        self._here = here
+        self._position = _fresh_position(at)
+        self._stores: dict[tuple[str, ...], Store | None] = {}
+        self._away: dict[str, float] = {}
+
+    def candidate(self, offer: Offer) -> Candidate:
+        at, body = self._at, offer.body
+        store = self._store(body.stores)
+        distance_m = self._distance(store)
+        said = [sent for sent in at.known.sent if sent.offer_id == offer.id]
+        return Candidate(
+            offer_id=offer.id,
+            revision=offer.revision,
+            store_id=store.id if store else None,
+            distance_m=distance_m,
+            elsewhere=self._elsewhere(offer, store),
+            hours_hold=_hours_hold(at, offer, store),
+            store_open=at.premises.is_open(store, _arrival(at, distance_m)) if store else None,
+            sky=_sky(at, store) if body.when.weather else None,
+            left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
+            last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
+            said_in_daypart=any((sent.local_date, sent.daypart) == self._here for sent in said),
+            refused=offer.id in at.known.refused,
+        )
+
+    def _store(self, names: tuple[str, ...]) -> Store | None:
+        if names not in self._stores:
+            self._stores[names] = _store(self._at, self._at.premises.named(names), self._position)
+        return self._stores[names]
+
+    def _distance(self, store: Store | None) -> float | None:
+        if store is None or self._position is None:
+            return None
+        if store.id not in self._away:
+            self._away[store.id] = self._at.premises.distance(store, self._position)
+        return self._away[store.id]
+
+    def _elsewhere(self, offer: Offer, store: Store | None) -> bool:
+        """A moment at a store is for the offers valid there, or for those that ask for a distance of their own."""
+        here, place = self._at.moment.store_id, offer.body.when.place
+        nearby = place is not None and place.within_m is not None
+        astray = here is not None and (store is None or store.id != here)
+        gone = bool(offer.body.stores) and not self._at.premises.named(offer.body.stores)
+        return gone or (astray and not nearby)
 
 
 def _fresh_position(at: Scene) -> LatLon | None:
