@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import babel
+import msgspec
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, UndefinedError
 
@@ -115,11 +116,22 @@ def warnings(body: OfferBody) -> list[Fault]:
 
 
 def widest(body: OfferBody) -> dict[str, Push]:
-    """The push of each language with every variable as long as it can get, for checking sizes. `check` comes before."""
+    """The longest push of each language, for checking sizes: every variable as long as it can get, near and far, in all
+    weathers, with and without what may be missing. `check` comes before.
+    """
     found = {
-        language: render(body, locale=language, variables=_widest(body)) for language in body.title
+        language: [render(body, locale=language, variables=each) for each in _situations(body)]
+        for language in body.title
     }
-    return {language: push for language, push in found.items() if isinstance(push, Push)}
+    return {
+        language: max((push for push in pushes if isinstance(push, Push)), key=_length)
+        for language, pushes in found.items()
+        if any(isinstance(push, Push) for push in pushes)
+    }
+
+
+def _length(push: Push) -> int:
+    return len(push.title.encode()) + len(push.body.encode())
 
 
 def _languages_differ(body: OfferBody) -> Iterator[Fault]:
@@ -161,7 +173,7 @@ def _wrong(source: str, body: OfferBody) -> Iterable[str]:
 def _bare(source: str, body: OfferBody) -> None:
     """Renders with as little as can be known. What is missing may stop it there; nothing else may."""
     try:
-        _text(source, _known(body, "en", Variables(now=_LONG_AGO, zone="UTC", distance_m=0.0)))
+        _text(source, _known(body, "en", _NOTHING_KNOWN))
     except UndefinedError:
         return
 
@@ -249,6 +261,7 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_NOTHING_KNOWN = Variables(now=_LONG_AGO, zone="UTC", distance_m=0.0)
 _WIDE = "𝐖"  # four bytes, the most a character takes
 
 
@@ -269,6 +282,17 @@ def _widest(body: OfferBody) -> Variables:
         temperature=-100.123 if weather else None,
         wind=100.123 if weather else None,
     )
+
+
+def _situations(body: OfferBody) -> Iterator[Variables]:
+    widest = _widest(body)
+    yield widest
+    yield msgspec.structs.replace(widest, distance_m=0.0, temperature=0.0, wind=0.0)
+    yield msgspec.structs.replace(widest, first_name=None, distance_m=None)
+    yield _NOTHING_KNOWN
+    for word in WeatherWord if body.when.weather else ():
+        yield msgspec.structs.replace(widest, word=word)
+        yield msgspec.structs.replace(widest, word=word, temperature=40.123)
 
 
 def _texts(body: OfferBody) -> Iterator[tuple[str, str]]:

@@ -292,6 +292,16 @@ def test_the_widest_push_of_each_language_is_as_long_as_names_can_get() -> None:
     assert (len(push.title.encode()), len(push.body.encode())) == (800, 2000)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    ["distance_m < 100", "distance_m > 100", "customer.first_name == nil", "weather.word == 'fog'",
+     "weather.temperature > 20", "weather.temperature < 0"],
+)  # fmt: skip
+def test_the_widest_push_is_looked_for_in_every_situation(condition: str) -> None:
+    offer = _offer(body=f"{{% if {condition} %}}{'x' * 900}{{% endif %}}.", **RAIN)
+    assert len(widest(offer)["en"].body) > 900
+
+
 def test_the_catalogue_is_complete() -> None:
     """Every variable can be said, and every one that is said is in the catalogue."""
     for name in templates.VARIABLES:
