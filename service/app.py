@@ -26,7 +26,7 @@ from service.api import (
     preferences,
     stores,
 )
-from service.auth import Authenticator
+from service.auth import SCHEMES, Authenticator
 from service.parts import Parts
 
 BODY_LIMIT = 64 * 1024
@@ -42,16 +42,7 @@ _CONFIG = {
         "info": {
             "description": "Push offers for one person, at the right when and where, or silence."
         },
-        "security": [{"credential": []}],
-        "components": {
-            "securitySchemes": {
-                "credential": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "wa_…_pk_… (app), wa_…_dv_… (device) or wa_…_sk_… (backend)",
-                }
-            }
-        },
+        "components": {"securitySchemes": SCHEMES},
     },
 }
 

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 from flask import g, request
+from flask_smorest import Blueprint
 
 from domain.access import CredentialKind, Principal, Scope
 from domain.clock import Clock
@@ -13,7 +14,18 @@ from storage import keys
 from storage.engine import Database
 
 View = Callable[..., Any]
+Wanted = dict[
+    CredentialKind, tuple[Scope, ...] | None
+]  # the kinds that may call; of each any one scope, or none
 
+SCHEMES = {
+    kind.name.lower(): {"type": "http", "scheme": "bearer", "description": text}
+    for kind, text in (
+        (CredentialKind.PUBLISHABLE, "`wa_…_pk_…`: goes into the app and registers its devices"),
+        (CredentialKind.DEVICE, "`wa_…_dv_…`: what registration answered, for one device"),
+        (CredentialKind.SECRET, "`wa_…_sk_…`: stays in the brand's backend, with the scopes named"),
+    )
+}
 _WANTED = {
     CredentialKind.PUBLISHABLE: "a publishable app key (wa_…_pk_…)",
     CredentialKind.DEVICE: "a device credential (wa_…_dv_…)",
@@ -39,16 +51,18 @@ class Authenticator:
         Unauthenticated where there is none. Whatever is refused, who may not call at all is told that first.
         """
 
+        wanted: Wanted = {CredentialKind.DEVICE: None}
+
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             credential = _credential()
             try:
                 return view(*args, credential=credential, **kwargs)
             except Exception:
-                _permit(self.caller(), {CredentialKind.DEVICE: None})
+                _permit(self.caller(), wanted)
                 raise
 
-        return guarded
+        return _documented(guarded, wanted)
 
     def app(self, view: View) -> View:
         """An app, whether it has registered its device or not."""
@@ -59,7 +73,7 @@ class Authenticator:
         return lambda view: self._wants(view, {CredentialKind.SECRET: scopes})
 
     def device_or_secret(self, *scopes: Scope) -> Callable[[View], View]:
-        wanted = {CredentialKind.DEVICE: None, CredentialKind.SECRET: scopes}
+        wanted: Wanted = {CredentialKind.DEVICE: None, CredentialKind.SECRET: scopes}
         return lambda view: self._wants(view, wanted)
 
     def caller(self) -> Principal:
@@ -72,14 +86,25 @@ class Authenticator:
         g.brand_id = principal.brand_id  # for the request's log line
         return principal
 
-    def _wants(self, view: View, wanted: dict[CredentialKind, tuple[Scope, ...] | None]) -> View:
+    def _wants(self, view: View, wanted: Wanted) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             principal = self.caller()
             _permit(principal, wanted)
             return view(*args, principal=principal, **kwargs)
 
-        return guarded
+        return _documented(guarded, wanted)
+
+
+def _documented(view: View, wanted: Wanted) -> View:
+    """Tells the OpenAPI document who may call; alternatives stand beside each other."""
+    security = [
+        {kind.name.lower(): [scope.value] if scope else []}
+        for kind, scopes in wanted.items()
+        for scope in scopes or (None,)
+    ]
+    documented: View = Blueprint.doc(security=security)(view)
+    return documented
 
 
 def _credential() -> str:
@@ -89,7 +114,7 @@ def _credential() -> str:
     return credential.strip()
 
 
-def _permit(principal: Principal, wanted: dict[CredentialKind, tuple[Scope, ...] | None]) -> None:
+def _permit(principal: Principal, wanted: Wanted) -> None:
     if principal.kind not in wanted:
         names = " or ".join(_WANTED[kind] for kind in wanted)
         raise Forbidden(f"This call wants {names}.", code="wrong_credential")

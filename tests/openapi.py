@@ -51,6 +51,10 @@ class Document:
                 return {**item[method.lower()], "shared": item.get("parameters", [])}
         return None
 
+    def may_call(self, operation: dict[str, Any], kind: str, *scopes: str) -> bool:
+        """Whether a credential of this kind with these scopes is let in."""
+        return any(kind in way and set(way[kind]) <= set(scopes) for way in operation["security"])
+
     def query(self, operation: dict[str, Any]) -> set[str]:
         return {p["name"] for p in self._parameters(operation) if p["in"] == "query"}
 

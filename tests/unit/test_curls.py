@@ -12,6 +12,12 @@ from tests.openapi import Document
 
 OURS = re.compile(r"(?:\$\{?URL\}?|http://127\.0\.0\.1:8080)(/[^?]*)(\?.*)?")
 CALLS = [call for page in PAGES for call in calls(page) if OURS.fullmatch(call.url)]
+CALLERS = {
+    "Authorization: Bearer $APP_KEY": ("publishable",),
+    "$DEVICE": ("device",),
+    "$ADMIN": ("secret", "admin", "read"),
+    "$INGEST": ("secret", "ingest"),
+}
 _QUERY = re.compile(r"[?&](\w+)=")
 _PAGES_OF_THE_SERVICE = {
     "/healthz",
@@ -45,6 +51,7 @@ def test_a_documented_curl_calls_an_operation_with_a_body_that_it_takes(
     operation = document.operation(call.method, address[1])
     assert operation, f"there is no {call.method} {address[1]}"
     assert set(_QUERY.findall(address[2] or "")) <= document.query(operation)
+    assert document.may_call(operation, *CALLERS[call.headers[0]])
     if call.body and call.body.startswith("{"):
         schema = document.body(operation)
         assert schema

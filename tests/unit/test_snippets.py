@@ -192,6 +192,7 @@ def test_a_client_covers_what_an_app_needs_and_sends_what_is_required(
     for title, fields in said.items():
         operation = document.operation(*title.split())
         assert operation
+        assert any(document.may_call(operation, kind) for kind in ("publishable", "device"))
         optional = {"from", "to", "kind", "value"}  # of objects that themselves may be left out
         assert document.required(operation) - containers - optional <= fields, title
 
