@@ -23,10 +23,12 @@ class _Compiled(NamedTuple):
     constants: dict[str, Any]
     given: dict[str, Convert]
     columns: tuple[Convert, ...]
+    answers: bool
 
 
 class Prepared:
-    """A statement whose parameters are plain `bindparam`s; those with values of their own are constants.
+    """A statement whose parameters are plain `bindparam`s; those with values of their own are constants. One that is
+    written as text returns rows, unconverted.
 
     Values are converted as the statement's types say, and what the driver raises is raised as SQLAlchemy would, so
     that retries and refusals work as everywhere. Events of the engine are not told.
@@ -49,7 +51,7 @@ class Prepared:
         connection: Any = tx.connection.driver_connection
         try:
             cursor = connection.execute(compiled.sql, parameters)
-            found: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+            found: list[tuple[Any, ...]] = cursor.fetchall() if compiled.answers else []
         except tx.dialect.loaded_dbapi.Error as error:
             raise _as_sqlalchemy(tx.dialect, compiled.sql, error) from error
         if not any(compiled.columns):
@@ -69,6 +71,7 @@ class Prepared:
         made = statement.compile(dialect=dialect)
         binds = {name: bind for bind, name in made.bind_names.items()}
         constants = {name: value for name, value in made.params.items() if value is not None}
+        columns = getattr(statement, "exported_columns", ())
         compiled = _Compiled(
             sql=str(made),
             order=tuple(made.positiontup or ()) if made.positional else None,
@@ -81,10 +84,8 @@ class Prepared:
                 for name, bind in binds.items()
                 if name not in constants
             },
-            columns=tuple(
-                _from_driver(column.type, dialect)
-                for column in getattr(statement, "exported_columns", ())
-            ),
+            columns=tuple(_from_driver(column.type, dialect) for column in columns),
+            answers=bool(columns) or isinstance(statement, sa.TextClause),
         )
         self._compiled[dialect.name] = compiled
         return compiled
