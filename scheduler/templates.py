@@ -67,9 +67,9 @@ def render(body: OfferBody, *, locale: str | None, variables: Variables) -> Push
     languages = tuple(sorted(body.title.keys() & body.body.keys()))
     if not languages:
         return Unrendered(detail="title and body share no language")
-    language = nearest(locale, languages)
-    known = _known(body, _formats(locale, language), variables)
     try:
+        language = nearest(locale, languages)
+        known = _known(body, _formats(locale, language), variables)
         title, text = (_text(texts[language], known) for texts in (body.title, body.body))
     except UndefinedError as error:
         return Unrendered(detail=said(error))

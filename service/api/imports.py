@@ -10,7 +10,7 @@ from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
 from domain.clock import Clock
-from domain.errors import Fault, Invalid, NotFound
+from domain.errors import Fault, Invalid
 from domain.events import Event
 from domain.people import Customer
 from scheduler import events
@@ -68,15 +68,13 @@ class _Undo(Exception):
 def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     blp = Blueprint("imports", __name__, url_prefix="/v1/imports", description="Many rows at once")
 
-    @blp.post("/<kind>")
+    @blp.post(f"/<any({', '.join(KINDS)}):kind>")
     @auth.secret(Scope.ADMIN)
     @blp.arguments(ImportQuery, location="query")
     @blp.response(200, ImportSchema)
     @blp.doc(operationId="import_rows", requestBody=_BODY)
     def import_rows(query: dict[str, Any], kind: str, principal: Principal) -> dict[str, Any]:
         """Import stores, geofences, items, customers or events: all rows or none. Known names are replaced."""
-        if kind not in KINDS:
-            raise NotFound(f"There is no import of this kind; there are {', '.join(KINDS)}.")
         request.max_content_length = BODY_LIMIT
         given, left_out = rows.read(request.get_data(), request.mimetype, KINDS[kind].columns)
         values = _values(KINDS[kind], given, principal)
