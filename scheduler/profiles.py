@@ -29,12 +29,13 @@ def observe(
     """Learns from one visit (an enter, an order, a reservation kept …) and resets the person's habit moment.
 
     `zone` is the IANA zone where the visit took place; without one the person's counts. Learns nothing, and answers
-    False, without `habits` consent in force at `occurred_at`. Locks the person until the commit.
+    False, without `habits` consent in force now; with it, also from visits of before, which the brand lawfully knows.
+    Locks the person until the commit.
     """
     person = profiles.lock_person(tx, customer_id)
     allowed = consents.current(tx, customer_id).granted(Purpose.HABITS)
     where = first_zone((zone, *(person.zones if person else ())))
-    if person is None or where is None or allowed is None or occurred_at < allowed.since:
+    if person is None or where is None or allowed is None:
         return False
     wheel = profiles.brand_wheels(tx, [brand_id]).get(brand_id, Wheel())
     profile = with_visit(profiles.get(tx, customer_id), at=occurred_at, zone=where, brand=wheel)

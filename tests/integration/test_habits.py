@@ -90,14 +90,16 @@ def test_a_habit_moment_that_no_one_came_to_decide_ends_too_late_and_is_followed
     assert small.next_habit(device) == moment.due_at + timedelta(days=1)
 
 
-def test_nothing_is_learned_without_consent_or_from_before_it(stage: Regulars) -> None:
+def test_nothing_is_learned_without_consent(stage: Regulars) -> None:
     stranger = stage.person(Purpose.PUSH, Purpose.LOCATION)
     assert not stage.visit(stranger)
-    later = stage.person()
-    assert not stage.visit(later, at=stage.clock.now() - timedelta(seconds=1))
     with stage.database.read() as tx:
         assert tx.execute(sa.select(ProfileRow.customer_id)).all() == []
     assert stage.open_moments(HABIT) == []
+
+
+def test_with_consent_the_visits_that_the_brand_knows_of_count_too(stage: Regulars) -> None:
+    assert stage.visit(stage.person(), at=stage.clock.now() - timedelta(days=30))
 
 
 def test_a_withdrawal_of_habits_ends_the_habit_moment(stage: Regulars) -> None:
