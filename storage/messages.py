@@ -56,6 +56,9 @@ class Intent(Value):
     addressee: Addressee
 
 
+_ADD = sa.insert(MessageRow)
+
+
 def add_message(tx: Transaction, message: Message, *, now: datetime) -> None:
     """Puts a message into the outbox, in the transaction of its decision."""
     row = msgspec.structs.asdict(message) | {
@@ -63,7 +66,7 @@ def add_message(tx: Transaction, message: Message, *, now: datetime) -> None:
         "created_at": now,
         "due_at": now,
     }
-    tx.execute(sa.insert(MessageRow).values(**row))
+    tx.execute(_ADD, row)
 
 
 def claim(

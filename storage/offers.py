@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.errors import Fault, Invalid, NotFound, Stale
 from domain.ids import new_id
@@ -14,7 +15,7 @@ from domain.people import Mode
 from storage import stores
 from storage.engine import Transaction
 from storage.models import OfferCounterRow, OfferRevisionRow, OfferRow
-from storage.sql import insert, locked
+from storage.sql import locked
 
 IN_ALL = ""  # the counter of all days together
 
@@ -126,18 +127,32 @@ _UNCOUNT = (
 )
 
 
+def _counting(insert: Any, limited: bool) -> Any:
+    return (
+        insert(OfferCounterRow)
+        .on_conflict_do_update(
+            index_elements=["offer_id", "mode", "day"],
+            set_={"sends": OfferCounterRow.sends + 1},
+            where=OfferCounterRow.sends < sa.bindparam("most") if limited else None,
+        )
+        .returning(OfferCounterRow.sends)
+    )
+
+
+_COUNT = {
+    (name, limited): _counting(dialect.insert, limited)
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+    for limited in (False, True)
+}
+
+
 def _count(tx: Transaction, offer_id: str, mode: Mode, day: str, limit: int | None) -> bool:
     """Adds one to a counter unless it stands at its limit; one statement, so that two cannot pass together."""
     if limit == 0:
         return False
-    first = insert(tx, OfferCounterRow).values(offer_id=offer_id, mode=mode, day=day, sends=1)
-    counted = tx.execute(
-        first.on_conflict_do_update(
-            index_elements=["offer_id", "mode", "day"],
-            set_={"sends": OfferCounterRow.sends + 1},
-            where=None if limit is None else OfferCounterRow.sends < limit,
-        ).returning(OfferCounterRow.sends)
-    )
+    row: dict[str, Any] = {"offer_id": offer_id, "mode": mode, "day": day, "sends": 1}
+    most = {} if limit is None else {"most": limit}
+    counted = tx.execute(_COUNT[tx.dialect.name, limit is not None], row | most)
     return counted.one_or_none() is not None
 
 
