@@ -25,7 +25,12 @@ _SIGNED_PATH = 80  # characters of an explanation's address behind PUBLIC_URL
 
 def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     blp = Blueprint("offers", __name__, url_prefix="/v1/offers", description="What could be said")
+    _look(blp, parts, auth)
+    _edit(blp, parts, auth)
+    return blp
 
+
+def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.get("")
     @auth.secret(Scope.READ, Scope.ADMIN)
     @blp.arguments(PageQuery, location="query")
@@ -39,6 +44,17 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         found = page(rows, query, lambda offer: offer.external_id)
         return {**found, "data": [_shown(offer) for offer in found["data"]]}
 
+    @blp.get("/<external_id>")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.response(200, OfferSchema)
+    @blp.doc(operationId="get_offer")
+    def get_offer(external_id: str, principal: Principal) -> Any:
+        with parts.database.read() as tx:
+            offer = offers.get(tx, brand_id=principal.brand_id, external_id=external_id)
+        return _shown(offer), 200, etag(offer.revision)
+
+
+def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.put("/<external_id>")
     @auth.secret(Scope.ADMIN)
     @blp.arguments(OfferSchema)
@@ -63,15 +79,6 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         answer = {**_shown(offer), "warnings": _warnings(wanted)}
         return saved(answer, offer.revision, created=created)
 
-    @blp.get("/<external_id>")
-    @auth.secret(Scope.READ, Scope.ADMIN)
-    @blp.response(200, OfferSchema)
-    @blp.doc(operationId="get_offer")
-    def get_offer(external_id: str, principal: Principal) -> Any:
-        with parts.database.read() as tx:
-            offer = offers.get(tx, brand_id=principal.brand_id, external_id=external_id)
-        return _shown(offer), 200, etag(offer.revision)
-
     @blp.delete("/<external_id>")
     @auth.secret(Scope.ADMIN)
     @blp.response(204)
@@ -89,8 +96,6 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
             )
         )
         return gone()
-
-    return blp
 
 
 def _shown(offer: Offer) -> dict[str, Any]:
