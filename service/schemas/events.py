@@ -21,6 +21,11 @@ def _type_name(value: str) -> None:
         )
 
 
+def _few(properties: dict[str, Any]) -> None:
+    if len(properties) > _MOST_PROPERTIES:
+        raise ma.ValidationError(f"Send at most {_MOST_PROPERTIES} properties.")
+
+
 def _scalar(value: Any) -> None:
     if isinstance(value, str):
         _PROSE.deserialize(value)
@@ -78,7 +83,8 @@ class EventSchema(AppSchema):
         keys=fields.text(200),
         values=ma.fields.Raw(allow_none=True, validate=_scalar),
         load_default={},
-        validate=ma.validate.Length(max=_MOST_PROPERTIES),
+        validate=_few,
+        metadata={"maxProperties": _MOST_PROPERTIES},
     )
 
 
