@@ -88,6 +88,7 @@ class Demo:
         self._clock = ScaledClock(start=start, speed=speed)
         self._residents: list[Resident] = []
         self._quiet = threading.Event()
+        self._watcher: Watcher | None = None
         self.lines = Feed(as_json=as_json, zone=self._zone, now=self._clock.now)
 
     def open(self, stack: ExitStack) -> None:
@@ -101,9 +102,9 @@ class Demo:
         process = stack.enter_context(self._service(fcm_url, weather_url))
         diary = self._diary or self._settle(process, began)
         self._announce(process, fcm_url)
-        watcher = Watcher(process.database, self.lines)
-        watcher.start()
-        stack.callback(watcher.stop)
+        self._watcher = Watcher(process.database, self.lines)
+        self._watcher.start()
+        stack.callback(self._watcher.stop)
         self._wake_residents(process, diary)
         stack.enter_context(self._living(diary))
 
@@ -229,6 +230,8 @@ class Demo:
 
     def _tell_push(self, push: dict[str, Any]) -> None:
         who = push["target"].partition("-")[2]
+        if self._watcher:
+            self._watcher.look()  # a decision is told before the push it led to
         self.lines.tell(
             "push",
             f"{who}’s phone shows “{push['title']}” — {push['body']}",

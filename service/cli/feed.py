@@ -62,6 +62,7 @@ class Watcher:
         self._database = database
         self._lines = lines
         self._last = feed.FIRST
+        self._looking = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
@@ -74,19 +75,21 @@ class Watcher:
     def stop(self) -> None:
         self._stop.set()
         self._thread.join()
-        self._look()
+        self.look()
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_S):
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
-        with self._database.read() as tx:
-            news = feed.decisions(tx, after=self._last)
-        for seen in news:
-            self._last = seen.id
-            self._tell_moment(seen)
-            self._tell_decision(seen)
+    def look(self) -> None:
+        """Tells what is new; from any thread."""
+        with self._looking:
+            with self._database.read() as tx:
+                news = feed.decisions(tx, after=self._last)
+            for seen in news:
+                self._last = seen.id
+                self._tell_moment(seen)
+                self._tell_decision(seen)
 
     def _tell_moment(self, seen: feed.Seen) -> None:
         where = f" at {seen.store}" if seen.store else ""
