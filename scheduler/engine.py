@@ -1,5 +1,6 @@
 """The engine: claims due moments and gives each its decision, with everything that follows from it, in one transaction."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from storage.engine import Database, Transaction
 from storage.profiles import Person
 from storage.sql import must_repeat
 
+_LONGEST_S = 5.0
 _log = structlog.get_logger()
 
 
@@ -92,12 +94,17 @@ class Engine:
         self._batch = batch or (20 if database.is_sqlite else 200)
 
     def tick(self) -> int:
-        """Decides every moment that is due, batch by batch; returns how many."""
-        decided = 0
+        """Decides what is due, batch by batch, for some seconds at most, so that a stop need not wait for a backlog.
+
+        Returns how many moments were decided.
+        """
+        decided, enough = 0, time.monotonic() + _LONGEST_S
         while (round_ := self._database.write(self._decide_batch)).decided:
             decided += round_.decided
             if round_.sent:
                 self._sent()
+            if time.monotonic() > enough:
+                break
         return decided
 
     def _decide_batch(self, tx: Transaction) -> Round:
@@ -111,6 +118,7 @@ class Engine:
         ]
         done = [self._keep(tx, draft, now) for draft in sorted(drafts, key=_offer_of)]
         moments.close(tx, [decision.moment_id for decision in done if decision], now=now)
+        _next_habits(tx, [d.at for d in drafts if d.at and d.moment.cause is Cause.HABIT], now)
         return Round(
             sum(1 for decision in done if decision),
             sum(1 for decision in done if decision and decision.outcome is Outcome.SEND),
@@ -190,9 +198,6 @@ class Engine:
             messages.add_message(
                 tx, self._message(at.ground.brand, decision, choice.said), now=at.now
             )
-        if at.moment.cause is Cause.HABIT:
-            moments.close(tx, [at.moment.id], now=at.now)
-            _next_habit(tx, at)
         _log.info(
             "decided",
             decision_id=decision.id,
@@ -298,21 +303,32 @@ def _expiry(offer: Offer, now: datetime) -> datetime:
     return min(until, offer.body.life.ends_at or until)
 
 
-def _next_habit(tx: Transaction, at: Scene) -> None:
-    """A person whose habit moment was decided gets the next one."""
-    if at.known.profile is None:
-        return
+def _next_habits(tx: Transaction, decided: Sequence[Scene], now: datetime) -> None:
+    """People whose habit moment was decided get the next one; who cannot gets it with their next visit."""
+    known = [(_person(at), at.known.profile) for at in decided if at.known.profile]
+    wheels = {at.ground.brand.id: at.ground.wheel for at in decided}
+    try:
+        if known:
+            with tx.begin_nested():
+                profiles.set_habits(tx, known, wheels=wheels, now=now)
+    except Exception as error:
+        if must_repeat(error):
+            raise
+        _log.exception("habits_not_set", moment_ids=[at.moment.id for at in decided])
+        if len(decided) > 1:
+            for at in decided:
+                _next_habits(tx, [at], now)
+
+
+def _person(at: Scene) -> Person:
     customer, brand = at.known.customer, at.ground.brand
-    person = Person(
+    return Person(
         customer_id=customer.id,
         brand_id=brand.id,
         mode=customer.mode,
         zones=(*at.known.zones, customer.time_zone, brand.time_zone),
         preferences=at.known.preferences,
         policy=brand.policy,
-    )
-    profiles.set_habits(
-        tx, [(person, at.known.profile)], wheels={brand.id: at.ground.wheel}, now=at.now
     )
 
 
