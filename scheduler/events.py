@@ -20,7 +20,7 @@ from storage import devices
 from storage import events as storage
 from storage.engine import Transaction
 from storage.events import Place, StoredEvent
-from storage.moments import open_moment
+from storage.moments import open_many
 
 _VISITS = ("visit", "order", "beacon")  # events that show that somebody was there
 
@@ -52,8 +52,15 @@ def take(
     sifted = sift(tx, judged, scope_id=_scope(principal), now=now)
     taken = [_stored(each, names, principal) for each in _countable(events, judged, sifted.fresh)]
     storage.add(tx, taken, now=now)
-    for each in sorted(taken, key=lambda stored: (stored.customer_id, stored.event.occurred_at)):
-        _follow_up(tx, each, names, now)
+    open_many(tx, _at_beacons(taken, now))
+    signs = [_sign(each, names) for each in taken if each.event.type in _VISITS]
+    profiles.observe_many(
+        tx,
+        sorted(signs, key=lambda sign: sign.occurred_at),
+        brand_id=principal.brand_id,
+        mode=principal.mode,
+        now=now,
+    )
     return Receipt(accepted=len(taken), duplicates=sifted.duplicates, rejected=sifted.rejected)
 
 
@@ -132,22 +139,21 @@ def _stored(event: Event, names: Names, principal: Principal) -> StoredEvent:
     )
 
 
-def _follow_up(tx: Transaction, stored: StoredEvent, names: Names, now: datetime) -> None:
-    """What follows from one event besides its row: a moment at a beacon, and a visit to learn from."""
-    history = stored.event.occurred_at < now - judging.OLDEST
-    if stored.event.type == "beacon" and stored.store_id and not history:
-        open_moment(tx, _at_beacon(stored, stored.store_id, now))
-    if stored.event.type in _VISITS:
-        place = names.stores.get(stored.event.store or "")
-        profiles.observe(
-            tx,
-            customer_id=stored.customer_id,
-            brand_id=stored.brand_id,
-            mode=stored.mode,
-            occurred_at=stored.event.occurred_at,
-            zone=place.time_zone if place else None,
-            now=now,
-        )
+def _at_beacons(taken: Sequence[StoredEvent], now: datetime) -> Iterator[Moment]:
+    """A beacon is an enter at its store, unless it is history that was imported."""
+    for each in taken:
+        recent = each.event.occurred_at >= now - judging.OLDEST
+        if each.event.type == "beacon" and each.store_id and recent:
+            yield _at_beacon(each, each.store_id, now)
+
+
+def _sign(stored: StoredEvent, names: Names) -> profiles.Sign:
+    place = names.stores.get(stored.event.store or "")
+    return profiles.Sign(
+        customer_id=stored.customer_id,
+        occurred_at=stored.event.occurred_at,
+        zone=place.time_zone if place else None,
+    )
 
 
 def _at_beacon(stored: StoredEvent, store_id: str, now: datetime) -> Moment:

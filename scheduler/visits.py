@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from domain.decisions import Moment
 from domain.people import Mode
 from domain.places import TransitionType
 from domain.values import Value
@@ -12,7 +13,7 @@ from scheduler.receipts import Passage
 from storage import fences, visits
 from storage.engine import Transaction
 from storage.fences import Named
-from storage.moments import open_moment
+from storage.moments import open_many
 
 
 class Whose(Value):
@@ -41,9 +42,15 @@ def follow_up(
     visits.change(
         tx, [_change(whose, each) for each in transitions if each.type is not TransitionType.ENTER]
     )
-    for each in transitions:
-        if each.fence in names:
-            _speak_up(tx, whose, each, names[each.fence], now)
+    at_stores = [each for each in transitions if _is_at_store(each, names)]
+    open_many(tx, [_moment(whose, each, names[each.fence], now) for each in at_stores])
+    profiles.observe_many(
+        tx,
+        [_sign(whose, each, names) for each in at_stores if each.type is TransitionType.DWELL],
+        brand_id=whose.brand_id,
+        mode=whose.mode,
+        now=now,
+    )
     return tuple(
         Passage(
             geofence=names[each.fence].external_id,
@@ -84,32 +91,31 @@ def _visit_id(whose: Whose, told: Transition) -> str:
     )
 
 
-def _speak_up(tx: Transaction, whose: Whose, told: Transition, fence: Named, now: datetime) -> None:
-    """A moment where somebody came to a store or stays there; nobody came where only the fence was redrawn."""
-    if fence.store_id is None or told.type is TransitionType.EXIT or told.reason == FENCE_CHANGED:
-        return
-    open_moment(
-        tx,
-        moments.of_transition(
-            brand_id=whose.brand_id,
-            mode=whose.mode,
-            customer_id=whose.customer_id,
-            device_id=whose.device_id,
-            type=told.type,
-            visit_id=_visit_id(whose, told),
-            geofence_id=told.fence,
-            store_id=fence.store_id,
-            occurred_at=told.occurred_at,
-            now=now,
-        ),
+def _is_at_store(told: Transition, names: dict[str, Named]) -> bool:
+    """Whether somebody came to a store or stays there; nobody came where only the fence was redrawn."""
+    fence = names.get(told.fence)
+    came = told.type is not TransitionType.EXIT and told.reason != FENCE_CHANGED
+    return came and fence is not None and fence.store_id is not None
+
+
+def _moment(whose: Whose, told: Transition, fence: Named, now: datetime) -> Moment:
+    return moments.of_transition(
+        brand_id=whose.brand_id,
+        mode=whose.mode,
+        customer_id=whose.customer_id,
+        device_id=whose.device_id,
+        type=told.type,
+        visit_id=_visit_id(whose, told),
+        geofence_id=told.fence,
+        store_id=fence.store_id,
+        occurred_at=told.occurred_at,
+        now=now,
     )
-    if told.type is TransitionType.DWELL:
-        profiles.observe(
-            tx,
-            customer_id=whose.customer_id,
-            brand_id=whose.brand_id,
-            mode=whose.mode,
-            occurred_at=told.occurred_at,
-            zone=fence.time_zone,
-            now=now,
-        )
+
+
+def _sign(whose: Whose, dwell: Transition, names: dict[str, Named]) -> profiles.Sign:
+    return profiles.Sign(
+        customer_id=whose.customer_id,
+        occurred_at=dwell.occurred_at,
+        zone=names[dwell.fence].time_zone,
+    )

@@ -1,10 +1,12 @@
 """What is known of people's habits, as msgpack: a profile per person and a wheel per brand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.people import Mode, Preferences, Profile, Wheel
 from domain.policy import Policy
@@ -36,7 +38,7 @@ _NEWEST_ZONE = (
     .limit(1)
     .scalar_subquery()
 )
-_PERSON = (
+_PEOPLE = (
     sa.select(
         CustomerRow.id,
         CustomerRow.brand_id,
@@ -48,18 +50,23 @@ _PERSON = (
         BrandRow.policy,
     )
     .join(BrandRow, BrandRow.id == CustomerRow.brand_id)
-    .where(CustomerRow.id == sa.bindparam("customer"))
+    .where(CustomerRow.id.in_(sa.bindparam("customers", expanding=True)))
+    .order_by(CustomerRow.id)
 )
 
 
-def lock_person(tx: Transaction, customer_id: str) -> Person | None:
-    """The person, locked until the commit, so that a withdrawal of `habits` comes either before or after; None if erased."""
-    query = _PERSON
+def lock_people(tx: Transaction, customer_ids: Collection[str]) -> dict[str, Person]:
+    """These people, locked until the commit, so that a withdrawal of `habits` comes either before or after; who was
+    erased is absent.
+    """
+    query = _PEOPLE
     if tx.dialect.name == "postgresql":
         query = query.with_for_update(of=CustomerRow, key_share=True)
-    row = tx.execute(query, {"customer": customer_id}).one_or_none()
-    if row is None:
-        return None
+    rows = tx.execute(query, {"customers": list(customer_ids)})
+    return {row.id: _person(row) for row in rows}
+
+
+def _person(row: sa.Row[Any]) -> Person:
     return Person(
         customer_id=row.id,
         brand_id=row.brand_id,
@@ -85,16 +92,30 @@ def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Profile]:
     return {row.customer_id: _profile.decode(row.body) for row in rows}
 
 
-def save(
-    tx: Transaction, profile: Profile, *, customer_id: str, brand_id: str, now: datetime
+def save_many(
+    tx: Transaction, known: Mapping[str, Profile], *, brand_id: str, now: datetime
 ) -> None:
-    """Stores what is known now of this person."""
-    body = {"body": _pack.encode(profile), "updated_at": now}
-    tx.execute(
-        insert(tx, ProfileRow)
-        .values(customer_id=customer_id, brand_id=brand_id, **body)
-        .on_conflict_do_update(index_elements=["customer_id"], set_=body)
-    )
+    """Stores what is known now of people of one brand, by customer."""
+    rows = [
+        {
+            "customer_id": customer_id,
+            "brand_id": brand_id,
+            "body": _pack.encode(profile),
+            "updated_at": now,
+        }
+        for customer_id, profile in known.items()
+    ]
+    if rows:
+        tx.execute(_SAVE[tx.dialect.name], rows)
+
+
+def _upsert(insert: Any) -> Any:
+    statement = insert(ProfileRow)
+    new = {name: statement.excluded[name] for name in ("body", "updated_at")}
+    return statement.on_conflict_do_update(index_elements=["customer_id"], set_=new)
+
+
+_SAVE = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
 
 
 def brand_wheels(tx: Transaction, brand_ids: Sequence[str]) -> dict[str, Wheel]:

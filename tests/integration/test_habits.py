@@ -199,7 +199,7 @@ def test_a_person_who_is_being_changed_is_left_for_the_next_round(
     busy, free = stage.person(), stage.person()
     waits, decided = stage.enter(busy), stage.enter(free)
     with postgres_database.engine.begin() as other:
-        profiles.lock_person(other, busy.customer_id)
+        profiles.lock_people(other, [busy.customer_id])
         assert stage.engine.tick() == 1
     assert stage.decision(decided).outcome is Outcome.SEND
     assert stage.decide(waits).outcome is Outcome.SEND

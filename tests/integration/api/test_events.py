@@ -5,10 +5,12 @@ import pytest
 import sqlalchemy as sa
 
 from domain.access import CredentialKind, Scope
+from domain.clock import ManualClock
 from domain.decisions import Cause, Outcome
 from domain.ids import new_id
 from domain.people import Mode, Purpose
 from storage import customers
+from storage.engine import Database
 from storage.events import answers
 from storage.models import DecisionRow, EventRow, MomentRow, ProfileRow
 from tests.integration.conftest import World
@@ -321,3 +323,38 @@ def test_history_may_not_begin_before_there_was_any(world: World) -> None:
     add_customer(world, "aino")
     old = {**event(world, "visit", customer="aino"), "occurred_at": "1999-12-31T00:00:00Z"}
     assert codes(world.admin.post("/v1/events", {"events": [old]})) == ["too_old"]
+
+
+def test_a_hundred_events_take_as_many_statements_as_one(
+    sqlite_database: Database, clock: ManualClock
+) -> None:
+    seen: list[str] = []
+
+    def trace(connection: Any, _record: Any) -> None:
+        connection.set_trace_callback(seen.append)
+
+    sa.event.listen(sqlite_database.engine, "connect", trace)
+    world = World(sqlite_database, clock)
+    add_store(world)
+    for n in range(20):
+        token = world.customer_token(f"person-{n}")
+        world.device(*Purpose, customer_token=token)
+    world.clock.advance(days=30)
+
+    def batch(size: int) -> list[dict[str, Any]]:
+        return [
+            event(
+                world, type, ago=timedelta(hours=n + 1), customer=f"person-{n % 20}", store="kallio"
+            )
+            for n, type in enumerate(["beacon", "order", "visit", "app_open"] * 25)
+        ][:size]
+
+    def looks(size: int) -> int:
+        """How often it asks; rows that are written one after the other are one statement in many lines."""
+        seen.clear()
+        answer = world.admin.post("/v1/events", {"events": batch(size)})
+        assert answer.json["accepted"] == size, answer.json
+        return sum(line.startswith("SELECT") for line in seen)
+
+    looks(4)
+    assert 5 <= looks(100) == looks(4)

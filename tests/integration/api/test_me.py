@@ -51,8 +51,8 @@ def _live(world: World, device: Install) -> None:
     now = world.clock.now()
     visit = Profile(visits=1, first_at=now, last_at=now)
     world.database.write(
-        lambda tx: profiles.save(
-            tx, visit, customer_id=device.customer_id, brand_id=world.brand.id, now=now
+        lambda tx: profiles.save_many(
+            tx, {device.customer_id: visit}, brand_id=world.brand.id, now=now
         )
     )
     order = {"headers": {"Idempotency-Key": "o1"}}
@@ -116,12 +116,8 @@ def test_the_habits_of_a_person_are_shown_to_them(world: World) -> None:
     device = world.device()
     profile = Profile(visits=1, first_at=world.clock.now(), last_at=world.clock.now())
     world.database.write(
-        lambda tx: profiles.save(
-            tx,
-            profile,
-            customer_id=device.customer_id,
-            brand_id=world.brand.id,
-            now=world.clock.now(),
+        lambda tx: profiles.save_many(
+            tx, {device.customer_id: profile}, brand_id=world.brand.id, now=world.clock.now()
         )
     )
     told = device.get("/v1/me").json["habits"]
