@@ -36,13 +36,14 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         "customers", __name__, url_prefix="/v1/customers", description="People a brand knows"
     )
     settling = Settling(parts.database)
-    _edit(blp, parts, auth, settling)
+    _edit(blp, parts, auth)
+    _one(blp, parts, auth, settling)
     _look(blp, parts, auth)
     _consent(blp, parts, auth, settling)
     return blp
 
 
-def _edit(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) -> None:
+def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.get("")
     @auth.secret(Scope.READ, Scope.ADMIN)
     @blp.arguments(PageQuery, location="query")
@@ -81,6 +82,8 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling)
         )
         return saved(customer, customer.revision, created=created)
 
+
+def _one(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) -> None:
     @blp.get("/<external_id>")
     @auth.secret(Scope.READ, Scope.ADMIN)
     @blp.response(200, CustomerSchema)
