@@ -232,7 +232,8 @@ class LocationQueue {
 
   /// Keeps a fix and tries to send all that wait.
   Future<void> add(Json fix) async {
-    file.writeAsStringSync('${jsonEncode(fix)}\n', mode: FileMode.append, flush: true);
+    // A line of its own, so that half a line after a crash spoils nothing else.
+    file.writeAsStringSync('\n${jsonEncode(fix)}\n', mode: FileMode.append, flush: true);
     await flush();
   }
 
@@ -271,7 +272,7 @@ class LocationQueue {
     try {
       return jsonDecode(line) as Json;
     } on FormatException {
-      return null; // half a line after a crash
+      return null; // empty, or half a line after a crash
     }
   }
 }

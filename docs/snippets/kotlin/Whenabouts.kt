@@ -179,7 +179,8 @@ class Whenabouts(private val url: String, private val appKey: String, private va
 // POST /v1/locations
 /** Fixes wait in `file`, one a line, until the service has committed them: a tunnel or a dead battery loses none. */
 class LocationQueue(private val file: File, private val client: Whenabouts) {
-    fun add(fix: JSONObject) = synchronized(lock) { file.appendText(fix.toString() + "\n") }
+    /** Begins a line of its own, so that half a line after a crash spoils nothing else. */
+    fun add(fix: JSONObject) = synchronized(lock) { file.appendText("\n$fix\n") }
 
     /** Sends what waits, oldest first. Throws a temporary exception where it should be tried again later. */
     fun flush() {
@@ -200,7 +201,7 @@ class LocationQueue(private val file: File, private val client: Whenabouts) {
         if (!file.exists()) return emptyList()
         val oldest = Instant.now().minus(24, ChronoUnit.HOURS) // older ones would be rejected as `too_old`
         return file.readLines()
-            .mapNotNull { line -> try { JSONObject(line) } catch (error: JSONException) { null } } // half a line after a crash
+            .mapNotNull { line -> try { JSONObject(line) } catch (error: JSONException) { null } } // empty, or half a line after a crash
             .filter { Instant.parse(it.getString("occurred_at")) > oldest }
     }
 
