@@ -199,6 +199,7 @@ class PostGis:
         run("create index on fences using gist (box)")
         run("vacuum analyze fences")
         run("set max_parallel_workers_per_gather = 0")
+        run("set jit = off")
 
     def many(self, lats: Array, lons: Array) -> Pairs:
         rows = self._connection.execute(

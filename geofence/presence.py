@@ -96,7 +96,7 @@ def meet(
 ) -> Change:
     """The presence after the next fix, `elapsed_s` after the one before (infinite where that was outside)."""
     if presence.inside and presence.evidence == 0.0 and belief.inside >= 0.5:
-        return _dwelt(_seen(presence, belief), here, rules)  # most fixes of most visits
+        return _dwelt(_seen(presence, belief), belief, here, rules)  # most fixes of most visits
     weight = 1.0 - exp(-elapsed_s / rules.errors_last_s)
     if presence.inside:
         return _stay(presence, belief, here, weight, rules)
@@ -124,7 +124,7 @@ def _enter(
     entered = msgspec.structs.replace(presence, inside=True, evidence=0.0, dwell_at=due)
     sure = _sure_inside(belief, here)
     enter = _transition(entered, TransitionType.ENTER, entered.since, sure, reason)
-    after, said = _dwelt(entered, here, rules)
+    after, said = _dwelt(entered, belief, here, rules)
     return after, (enter, *said)
 
 
@@ -133,7 +133,7 @@ def _stay(
 ) -> Change:
     gathered = presence.evidence - weight * _worth(belief.inside, rules)
     if gathered <= 0.0:
-        return _dwelt(_seen(presence, belief), here, rules)
+        return _dwelt(_seen(presence, belief), belief, here, rules)
     since = here.at if presence.leaving_since is None else presence.leaving_since
     if gathered < rules.enough_to_leave and not belief.far_outside:
         return _seen(presence, belief, since, round(gathered, 2)), ()
@@ -164,18 +164,20 @@ def dwell_time(presence: Presence, last: Position, rules: Rules) -> float:
     return due if stays and due <= last.at + rules.fresh_s else inf
 
 
-def say_dwell(presence: Presence) -> tuple[Presence, tuple[Transition, ...]]:
+def say_dwell(
+    presence: Presence, confidence: int = LIKELY
+) -> tuple[Presence, tuple[Transition, ...]]:
     """The dwell of this visit, at the time its wait ended; once."""
     due = presence.since if presence.dwell_at is None else presence.dwell_at
-    told = _transition(presence, TransitionType.DWELL, due, LIKELY, STAYED)
+    told = _transition(presence, TransitionType.DWELL, due, confidence, STAYED)
     return msgspec.structs.replace(presence, dwell_at=None), (told,)
 
 
-def _dwelt(presence: Presence, here: Position, rules: Rules) -> Change:
+def _dwelt(presence: Presence, belief: Belief, here: Position, rules: Rules) -> Change:
     """The presence, and its dwell where this fix shows that the wait is over."""
     due = presence.dwell_at is not None and here.at >= presence.dwell_at
     if due and presence.probability >= rules.dwell_from:
-        return say_dwell(presence)
+        return say_dwell(presence, _sure_inside(belief, here))
     return presence, ()
 
 

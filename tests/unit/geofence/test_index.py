@@ -4,6 +4,7 @@ from geopy.distance import geodesic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.edges import at_the_edge, wrong_at
 from geofence.index import MOST_FRESH, SMALL, FenceIndex
 from geofence.shapes import Circle, Polygon
 from tests.unit.geofence.places import circles, latitudes, longitudes, nudges, positions
@@ -45,47 +46,19 @@ def test_the_answer_is_that_of_geopy_at_the_edge(lat, lon, north, east, nudge):
         assert pairs(index, [point]) == one_by_one(index, [point])
 
 
-def edge_world(rng, count):
-    """Circles of 10 m to 100 km, and for each a point at its edge, off by 0 … 1 m; the truth from geopy.
-
-    The radius is made from the distance, so that the truth needs one measurement and the offset is exact.
-    """
-    lats = np.degrees(np.arcsin(rng.uniform(-1, 1, count)))
-    lons = rng.uniform(-180, 180, count)
-    special = rng.random(count)
-    lats = np.where(special < 0.003, rng.choice([90.0, -90.0, 89.999], count), lats)
-    lons = np.where(special > 0.95, rng.choice([180.0, -180.0, 179.9999], count), lons)
-    away = 10 ** rng.uniform(1, 5, count) / 111_200
-    bearing = rng.uniform(0, 2 * np.pi, count)
-    there_lats = np.clip(lats + away * np.cos(bearing), -90, 90)
-    wide = np.maximum(np.cos(np.radians(lats)), 1e-4)
-    there_lons = (lons + away * np.sin(bearing) / wide + 180) % 360 - 180
-    exact = np.array(
-        [
-            geodesic(a, b).m
-            for a, b in zip(
-                zip(lats, lons, strict=True), zip(there_lats, there_lons, strict=True), strict=True
-            )
-        ]
-    )
-    offset = rng.choice([0, 1e-9, 1e-8, 1e-6, 1e-4, 0.01, 0.02, 0.05, 0.1, 0.5, 1], count)
-    radii = exact + offset * rng.choice([-1, 1], count)
-    radii = np.where(radii > 0, radii, exact + 1)
-    return lats, lons, radii, there_lats, there_lons, exact <= radii
-
-
 def test_a_hundred_thousand_pairs_at_the_edge_agree_with_geopy():
-    count = 100_000
-    lats, lons, radii, there_lats, there_lons, truth = edge_world(np.random.default_rng(7), count)
-    index = FenceIndex.from_arrays(np.arange(count), lats, lons, radii)
-    rows, ids = index.containing_many(there_lats, there_lons)
-    own = np.zeros(count, bool)
-    own[rows[rows == ids]] = True
-    assert np.flatnonzero(own != truth).tolist() == []
-    assert 40_000 < truth.sum() < 70_000
-    some = range(0, count, 50)
-    alone = [i in index.containing(there_lats.item(i), there_lons.item(i)) for i in some]
-    assert alone == truth[list(some)].tolist()
+    edges = at_the_edge(100_000, 7)
+    assert wrong_at(edges) == []
+    assert 40_000 < edges.inside.sum() < 70_000
+
+
+def test_at_the_edge_a_single_position_is_decided_as_many_are():
+    edges = at_the_edge(2_000, 8)
+    columns = (edges.lats, edges.lons, edges.radii)
+    index = FenceIndex.from_arrays(np.arange(2_000), *columns)
+    points = list(zip(edges.there_lats.tolist(), edges.there_lons.tolist(), strict=True))
+    assert pairs(index, points) == one_by_one(index, points)
+    assert [i in index.containing(*p) for i, p in enumerate(points)] == edges.inside.tolist()
 
 
 def test_every_size_of_fence_is_found_beside_the_others():
