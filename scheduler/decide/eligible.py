@@ -6,7 +6,7 @@ from datetime import timedelta
 from domain.context import Candidate, Context, Sky
 from domain.decisions import Reason
 from domain.offers import Offer, WeatherCondition
-from scheduler.decide.explain import clock_time, metres, weather_seen, weather_wanted
+from scheduler.decide.explain import day_and_time, metres, weather_seen, weather_wanted
 
 LONGEST_DAYS = 3650.0  # between two sends of an offer; what lies further back is not remembered
 
@@ -29,7 +29,7 @@ def _life(context: Context, offer: Offer, _candidate: Candidate) -> Found:
     if not offer.body.active:
         return "offer_inactive", "The offer is switched off.", "The brand switches it on."
     if life.starts_at and now < life.starts_at:
-        starts = clock_time(life.starts_at, context.zone)
+        starts = day_and_time(life.starts_at, context.zone)
         return "offer_not_begun", f"The offer begins at {starts}.", "It begins."
     if life.ends_at and now >= life.ends_at:
         return "offer_over", "The offer is over.", "The brand extends it."
@@ -170,7 +170,7 @@ def _repeat(context: Context, offer: Offer, candidate: Candidate) -> Found:
     return (
         "repeat",
         f"The person got it within the last {days:g} days.",
-        f"It may be said again from {clock_time(frees, context.zone)}.",
+        f"It may be said again from {day_and_time(frees, context.zone)}.",
     )
 
 

@@ -9,12 +9,20 @@ from domain.decisions import Cause, Term
 from domain.offers import Offer, WeatherCondition
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def clock_time(at: datetime, zone: str | None) -> str:
     """Such as `Sat 14:30` by the person's clock, or in UTC where no clock of theirs is known."""
     local = at.astimezone(ZoneInfo(zone)) if zone else at
     return f"{_DAYS[local.weekday()]} {local:%H:%M}" + ("" if zone else " UTC")
+
+
+def day_and_time(at: datetime, zone: str | None) -> str:
+    """Such as `Sat 9 May 14:30`: for what may be more than a week away."""
+    local = at.astimezone(ZoneInfo(zone)) if zone else at
+    weekday, time = clock_time(at, zone).split(" ", maxsplit=1)
+    return f"{weekday} {local.day} {_MONTHS[local.month - 1]} {time}"
 
 
 def metres(distance_m: float) -> str:

@@ -11,7 +11,7 @@ from domain.decisions import Cause, Reason
 from domain.people import Purpose
 from domain.policy import Policy
 from scheduler.context.clock import quiet_until, zone_named
-from scheduler.decide.explain import clock_time
+from scheduler.decide.explain import clock_time, day_and_time
 from scheduler.moments import LIFE
 
 _WEEK = timedelta(days=7)
@@ -57,7 +57,7 @@ def pause(context: Context) -> Reason | None:
         return None
     return Reason(
         code="paused",
-        text=f"The person has paused all pushes until {clock_time(until, context.zone)}.",
+        text=f"The person has paused all pushes until {day_and_time(until, context.zone)}.",
         would_change="The pause ends or the person lifts it.",
     )
 
@@ -149,7 +149,7 @@ def weekly_cap(context: Context, policy: Policy) -> Reason | None:
     return Reason(
         code="cap",
         text=f"The person got {len(week)} of at most {most} pushes in seven days, the maximum {whose}.",
-        would_change=f"The week that counts moves on at {clock_time(frees, context.zone)}."
+        would_change=f"The week that counts moves on at {day_and_time(frees, context.zone)}."
         if frees
         else "The maximum per week is raised.",
     )

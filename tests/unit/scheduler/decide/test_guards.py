@@ -147,7 +147,7 @@ def test_the_week_that_counts_moves_on_when_its_oldest_push_is_seven_days_old() 
         context(sent_at=(ago(days=6), ago(days=1))), policy(caps=Caps(per_day=None, per_week=2))
     )
     assert found
-    assert found.would_change == "The week that counts moves on at Thu 12:00."
+    assert found.would_change == "The week that counts moves on at Thu 7 May 12:00."
 
 
 @pytest.mark.parametrize(
