@@ -14,6 +14,8 @@ import pytest
 
 from domain.clock import SystemClock
 from domain.policy import Brand
+from geofence.gate import Rejection
+from scheduler.receipts import Code
 from service import tokens
 from tests.documents import ROOT, Block, blocks
 from tests.openapi import Document, Nobody
@@ -255,3 +257,11 @@ def test_the_proof_that_a_backend_makes_is_one_that_the_service_takes() -> None:
     token = made("c-1001", brand="soup", signing_secret=secret)
     now = SystemClock().now()
     assert tokens.external_id(token, brand, project=None, id_tokens=Nobody(), now=now) == "c-1001"
+
+
+def test_the_page_for_app_developers_names_every_reason_to_leave_a_fix_out() -> None:
+    page = (ROOT / "docs/for-app-developers.md").read_text(encoding="utf-8")
+    (told,) = re.findall(
+        r"named singly in `rejected` and the rest is kept:(.*?)\. None", page, re.DOTALL
+    )
+    assert set(re.findall(r"`(\w+)`", told)) == {*Rejection, Code.CONSENT_MISSING}
