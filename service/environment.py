@@ -1,8 +1,10 @@
 """Settings from `WHENABOUTS_*` variables, or from the files that `WHENABOUTS_*_FILE` name."""
 
 import difflib
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -47,8 +49,8 @@ def _value(name: str, text: str) -> object:
         value: object = msgspec.convert(text, _FIELDS[name].type, strict=False)
     except msgspec.ValidationError as error:
         raise ValueError(f"{str(error)[0].lower()}{str(error)[1:]}; you gave {text!r}.") from None
-    if name == "bind":
-        address(text)
+    if check := _CHECKS.get(name):
+        check(text)
     if isinstance(value, int | float) and value <= 0:
         raise ValueError(f"must be above 0; you gave {text!r}.")
     return value
@@ -60,6 +62,49 @@ def address(bind: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"must be host:port, such as 127.0.0.1:8080; you gave {bind!r}.")
     return host.strip("[]"), int(port)
+
+
+def _database(url: str) -> None:
+    """A database address is never repeated, for it may hold a password."""
+    if url and not url.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError(
+            "must be sqlite:////absolute/file or postgresql://user:password@host/name."
+        )
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        hint = "write special characters of a password as %2F and the like."
+        raise ValueError(f"has a port that is no number; {hint}") from None
+
+
+def _web_address(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"must be a web address such as https://host; you gave {text!r}.")
+
+
+def _certificates(path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise ValueError(f"{path} is no readable PEM bundle ({error}).") from None
+
+
+def _account(path: str) -> None:
+    """What it holds is never repeated: it may be the account itself, taken from `…_FILE`."""
+    if path != "anonymous" and not (len(path) < 4096 and Path(path).is_file()):
+        raise ValueError("must be the path of a service-account file, or `anonymous`.")
+
+
+_CHECKS = {
+    "bind": address,
+    "database_url": _database,
+    "public_url": _web_address,
+    "fcm_endpoint": _web_address,
+    "fcm_credentials": _account,
+    "fcm_ca_file": _certificates,
+    "weather_url": _web_address,
+}
 
 
 def _completed(settings: Settings) -> Settings:

@@ -5,24 +5,33 @@ import threading
 from flask import Flask
 from waitress.server import create_server
 
+from domain.errors import Refusal
 from service.environment import address
 
 
 class Server:
-    """Serves `app` at `bind` until it is stopped; `url` names the real port where 0 was asked for."""
+    """Serves `app` at `bind` until it is stopped; `url` names the real port where 0 was asked for.
+
+    Refusal where nothing can listen there.
+    """
 
     def __init__(self, app: Flask, *, bind: str, threads: int) -> None:
         host, port = address(bind)
-        self._server = create_server(
-            app,
-            host=host,
-            port=port,
-            threads=threads,
-            ident="whenabouts",
-            # A little above the largest body we take, so that the application can answer with a problem document.
-            max_request_body_size=12 * 1024 * 1024,
-            clear_untrusted_proxy_headers=True,
-        )
+        try:
+            self._server = create_server(
+                app,
+                host=host,
+                port=port,
+                threads=threads,
+                ident="whenabouts",
+                # A little above the largest body we take, so that the application can answer with a problem document.
+                max_request_body_size=12 * 1024 * 1024,
+                clear_untrusted_proxy_headers=True,
+            )
+        except (OSError, ValueError) as error:
+            raise Refusal(
+                f"Cannot listen on {bind} ({error}). Stop what listens there, or set WHENABOUTS_BIND."
+            ) from error
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.effective_port}"
