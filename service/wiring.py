@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from domain.clock import Clock
-from domain.errors import Refusal
+from domain.errors import Busy, Refusal
 from domain.ids import new_id
 from domain.settings import Settings
 from notifiers.identity import FirebaseIdentity
@@ -48,6 +48,7 @@ class Process:
         self._roles = roles
         self._id = new_id()
         self._stopping = threading.Event()
+        self._singles: list[Single] = []
         self.database = Database(settings.database_url, pool_size=settings.threads + 8)
         self._lock = self._admit()
         self.metrics = Metrics()
@@ -94,10 +95,19 @@ class Process:
         if self._dispatcher and not self._dispatcher.close():
             _log.warning("posts_left_behind", why="they ran into their time-outs")
         self._outlets.close()
+        self._release()
         self.database.close()
         if self._lock:
             self._lock.release()
         _log.info("stopped")
+
+    def _release(self) -> None:
+        """Lets others take over at once what only one process does; without a database they wait for the leases."""
+        try:
+            for single in self._singles:
+                single.release()
+        except Busy:
+            _log.warning("leases_kept", why="the store is out of reach")
 
     def _admit(self) -> EngineLock | None:
         """One process and a ready schema on SQLite; a schema made by `migrate` on PostgreSQL, except for `up`."""
@@ -171,6 +181,7 @@ class Process:
     def _single(self, job: Job) -> Job:
         """The job on one process at a time, whoever holds its lease."""
         single = Single(job.run, name=job.name, owner=self._id, database=self.database)
+        self._singles.append(single)
         return job._replace(run=single)
 
     def _timed(self, job: Job) -> Job:
