@@ -101,8 +101,8 @@ class Hexagons:
         self._cell_of = h3.latlng_to_cell
         self._fences: dict[str, list[int]] = {}
         for i, (lat, lon, radius) in enumerate(zip(*(c.tolist() for c in stores), strict=True)):
-            # A ring of cells is at least 0.75 km wide; one ring more, for positions anywhere in the middle cell.
-            rings = int(radius / 750) + 1
+            # A ring of cells is at least half a kilometre wide; one more, for a centre anywhere in its cell.
+            rings = int(radius / 500) + 1
             for cell in h3.grid_disk(h3.latlng_to_cell(lat, lon, 8), rings):
                 self._fences.setdefault(cell, []).append(i)
         self._exact = Exact(stores)
