@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 STATE = { cat requirements/dev.lock pyproject.toml; pwd; $(VENV)/python -V; } 2>&1 | cksum
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment interpreter run test check format lock clean
+.PHONY: help setup environment interpreter run test chaos check format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ run: setup ## start the demo: the service, the loop, a local FCM emulator and a 
 
 test: check ## lint, types, import contracts, then every test (ARGS="-k consent")
 	@$(VENV)/python -m pytest -n $(WORKERS) $(ARGS)
+
+chaos: setup ## kill engines and senders all along 4,000 messages; none may be posted twice
+	@CHAOS_MESSAGES=4000 $(VENV)/python -m pytest -q -s tests/acceptance/test_chaos.py $(ARGS)
 
 check: setup ## lint, formatting, types and import contracts
 	$(VENV)/ruff check .

@@ -161,10 +161,6 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("DATABASE_URL", "mysql://host/name"),
-            ("DATABASE_URL", "no address"),
-            ("FCM_CA_FILE", "/no/such/bundle.pem"),
-            ("FCM_ENDPOINT", "fcm.example"),
             ("WEATHER_PROVIDER", "met-norway"),  # wants a contact
             ("BIND", "203.0.113.7:80"),  # not an address of this machine
         ],
