@@ -22,6 +22,7 @@ from geofence.presence import (
     FENCE_DELETED,
     FIRST_FIX,
     SILENCE,
+    Change,
     Presence,
     Rules,
     Transition,
@@ -134,12 +135,11 @@ def _holding(state: DeviceState, here: Position, rejected: Rejection) -> DeviceS
 def _walk(
     state: DeviceState, here: Position, fences: Fences, matches: list[Match], rules: Rules
 ) -> Step:
-    """Every fence the device is at or comes to, one by one."""
+    """Every fence the device is at, then every fence it comes to."""
     last = state.last or here
     gap = here.at - last.at
     kept: list[Presence] = []
     told: list[Transition] = []
-    renewed: set[Any] = set()
     around = {match.id: match for match in matches}
     for presence in state.presences:
         fence = presence.fence
@@ -147,8 +147,6 @@ def _walk(
         ended = _ended(presence, fingerprint, gap, rules)
         if belief is None or ended:
             told += abandon(presence, last, ended)
-            if ended == FENCE_CHANGED:
-                renewed.add(fence)
             continue
         around.pop(fence, None)
         wait = fences.dwell_s.get(fence)
@@ -156,17 +154,34 @@ def _walk(
         told += said
         if after:
             kept.append(after)
-    for fence, match in around.items():
-        reason = FENCE_CHANGED if fence in renewed else ARRIVED if state.last else FIRST_FIX
-        unseen = Presence(fence, match.fingerprint, inside=False, since=here.at, probability=0.0)
-        belief, wait = _believe_match(match, here), fences.dwell_s.get(fence)
-        after, said = meet(
-            unseen, belief, here, elapsed_s=inf, dwell_s=wait, rules=rules, reason=reason
-        )
+    for match in around.values():
+        after, said = _appear(match, here, fences, rules, _reason(state, match.id, gap, rules))
         told += said
         if after:
             kept.append(after)
     return Step(DeviceState(last=here, presences=tuple(kept)), tuple(told))
+
+
+def _appear(match: Match, here: Position, fences: Fences, rules: Rules, reason: str) -> Change:
+    """The first fix within a fence that the device was outside of."""
+    unseen = Presence(match.id, match.fingerprint, inside=False, since=here.at, probability=0.0)
+    return meet(
+        unseen,
+        _believe_match(match, here),
+        here,
+        elapsed_s=inf,
+        dwell_s=fences.dwell_s.get(match.id),
+        rules=rules,
+        reason=reason,
+    )
+
+
+def _reason(state: DeviceState, fence: Any, gap: float, rules: Rules) -> str:
+    """Why a device may appear at a fence: where it was just now, the fence has changed around it."""
+    if state.last is None:
+        return FIRST_FIX
+    known = gap <= rules.silence_s and any(p.fence == fence for p in state.presences)
+    return FENCE_CHANGED if known else ARRIVED
 
 
 def _look(
