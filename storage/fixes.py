@@ -14,7 +14,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from domain.people import Consent, Consents, Mode, Purpose
 from domain.values import Value
 from storage.engine import Transaction
-from storage.models import ConsentRow, DeviceRow, FenceChangeRow, PositionRow, ReceivedRow
+from storage.models import (
+    ConsentRow,
+    CustomerRow,
+    DeviceRow,
+    FenceChangeRow,
+    PositionRow,
+    ReceivedRow,
+)
 from storage.models.base import Id, UtcTime
 from storage.prepared import Prepared
 
@@ -224,6 +231,7 @@ _DUE_BRANDS = sa.select(PositionRow.brand_id).where(_IS_DUE).distinct()
 _DUE = (
     sa.select(PositionRow.__table__, DeviceRow.mode)
     .join(DeviceRow, DeviceRow.id == PositionRow.device_id)
+    .join(CustomerRow, CustomerRow.id == PositionRow.customer_id)
     .where(_IS_DUE, PositionRow.brand_id.in_(sa.bindparam("brands", expanding=True)))
     .order_by(PositionRow.due_at)
     .limit(sa.bindparam("most"))
@@ -238,9 +246,13 @@ def due_brands(tx: Transaction, now: datetime) -> list[str]:
 def claim_due(
     tx: Transaction, *, brand_ids: Collection[str], now: datetime, limit: int
 ) -> list[tuple[Position, Mode]]:
-    """Up to `limit` such devices of these brands, longest overdue first, locked; what others hold is left to them."""
+    """Up to `limit` such devices of these brands, longest overdue first, locked with their people.
+
+    What others hold is left for the next time: nobody waits here, so nobody can deadlock.
+    """
     query = _DUE
     if tx.dialect.name == "postgresql":
-        query = query.with_for_update(of=[PositionRow, DeviceRow], skip_locked=True, key_share=True)
+        held = [CustomerRow, DeviceRow, PositionRow]
+        query = query.with_for_update(of=held, skip_locked=True, key_share=True)
     rows = tx.execute(query, {"now": now, "brands": list(brand_ids), "most": limit})
     return [(msgspec.convert(row._mapping, Position), Mode(row.mode)) for row in rows]

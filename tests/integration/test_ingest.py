@@ -174,21 +174,25 @@ def test_two_processes_that_get_the_same_fixes_take_them_once(any_world: World) 
 
 
 def test_no_position_outlives_a_withdrawal_that_came_while_fixes_did(any_world: World) -> None:
+    """Nor does a visit, whether a fix or the passing of time was about to tell of it."""
     add_store(any_world)
-    add_fence(any_world, store="kallio")
-    walker = any_world.device()
+    add_fence(any_world, store="kallio", dwell_s=60)
+    walker = any_world.device(Purpose.HABITS)
     ingest = Ingest(any_world.database, any_world.clock, any_world.parts.fences)
     who = walker.credential or ""
-    for _ in range(15):
+    for _ in range(12):
         any_world.clock.advance(minutes=1)
         any_world.say(walker, Purpose.LOCATION)
-        now = any_world.clock.advance(minutes=1)
-        sent, withdrawn = at_the_same_time(
+        ingest.receive(who, [at(0, any_world.clock.advance(minutes=1))])
+        now = any_world.clock.advance(seconds=90)
+        sent, withdrawn, passed = at_the_same_time(
             partial(ingest.receive, who, [at(0, now)]),
-            lambda: any_world.say(walker, Purpose.LOCATION, granted=False),
+            partial(any_world.say, walker, Purpose.LOCATION, granted=False),
+            ingest.pass_time,
         )
         assert not isinstance(withdrawn, Exception), withdrawn
         assert isinstance(sent, Receipt | Forbidden), sent
+        assert isinstance(passed, bool), passed
         with any_world.database.read() as tx:
             assert tx.execute(sa.select(PositionRow.device_id)).all() == []
             assert tx.execute(sa.select(VisitRow.id)).all() == []
