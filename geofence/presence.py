@@ -88,7 +88,6 @@ def meet(
     presence: Presence,
     belief: Belief,
     here: Position,
-    *,
     elapsed_s: float,
     dwell_s: float | None,
     rules: Rules,
@@ -96,7 +95,9 @@ def meet(
 ) -> Change:
     """The presence after the next fix, `elapsed_s` after the one before (infinite where that was outside)."""
     if presence.inside and presence.evidence == 0.0 and belief.inside >= 0.5:
-        return _dwelt(_seen(presence, belief), belief, here, rules)  # most fixes of most visits
+        if presence.dwell_at is None and presence.probability == belief.inside:
+            return presence, ()  # most fixes of most visits
+        return _dwelt(_seen(presence, belief), belief, here, rules)
     weight = 1.0 - exp(-elapsed_s / rules.errors_last_s)
     if presence.inside:
         return _stay(presence, belief, here, weight, rules)

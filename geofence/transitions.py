@@ -142,15 +142,16 @@ def _walk(
     told: list[Transition] = []
     around = {match.id: match for match in matches}
     for presence in state.presences:
-        fence = presence.fence
-        fingerprint, belief = _look(fence, around.get(fence), fences.index, here)
+        match = around.get(presence.fence)
+        fingerprint, belief = _look(presence, match, fences.index, here)
         ended = _ended(presence, fingerprint, gap, rules)
         if belief is None or ended:
             told += abandon(presence, last, ended)
             continue
-        around.pop(fence, None)
-        wait = fences.dwell_s.get(fence)
-        after, said = meet(presence, belief, here, elapsed_s=gap, dwell_s=wait, rules=rules)
+        if match is not None:
+            del around[presence.fence]
+        wait = fences.dwell_s.get(presence.fence)
+        after, said = meet(presence, belief, here, gap, wait, rules)
         told += said
         if after:
             kept.append(after)
@@ -165,15 +166,8 @@ def _walk(
 def _appear(match: Match, here: Position, fences: Fences, rules: Rules, reason: str) -> Change:
     """The first fix within a fence that the device was outside of."""
     unseen = Presence(match.id, match.fingerprint, inside=False, since=here.at, probability=0.0)
-    return meet(
-        unseen,
-        _believe_match(match, here),
-        here,
-        elapsed_s=inf,
-        dwell_s=fences.dwell_s.get(match.id),
-        rules=rules,
-        reason=reason,
-    )
+    belief, wait = _believe_match(match, here), fences.dwell_s.get(match.id)
+    return meet(unseen, belief, here, inf, wait, rules, reason)
 
 
 def _reason(state: DeviceState, fence: Any, gap: float, rules: Rules) -> str:
@@ -185,12 +179,12 @@ def _reason(state: DeviceState, fence: Any, gap: float, rules: Rules) -> str:
 
 
 def _look(
-    fence: Any, match: Match | None, index: FenceIndex, here: Position
+    presence: Presence, match: Match | None, index: FenceIndex, here: Position
 ) -> tuple[int | None, Belief | None]:
     """The fingerprint of a fence and what the fix says about being inside; (None, None) where it is no more."""
     if match is not None:
         return match.fingerprint, _believe_match(match, here)
-    shape = index.shape(fence)
+    shape = index.shape(presence.fence)
     if shape is None:
         return None, None
     return shape.fingerprint, believe(shape, here.lat, here.lon, here.accuracy_m)
