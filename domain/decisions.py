@@ -45,12 +45,16 @@ class Outcome(StrEnum):
 
 
 class Reason(Value):
-    """Why: a stable `code`, a sentence, and what would have changed it (None where nothing would)."""
+    """Why: a stable `code`, a sentence, and what would have changed it (None where nothing would).
+
+    `account` is the reckoning in the brand's money, which is told to the brand only.
+    """
 
     code: str
     text: str
     would_change: str | None = None
     offer: str | None = None  # external id, where the reason concerns one offer
+    account: str | None = None
 
 
 class Term(Value):

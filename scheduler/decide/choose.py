@@ -97,10 +97,11 @@ def _best(context: Context, best: Score, policy: Policy, model: Model) -> Verdic
         return later
     reason = Reason(
         code="chosen",
-        text=f"{because(context, best.offer, best.candidate)} {worth(best.terms, policy.currency)}",
-        would_change="Silence would have won if the interruption cost "
-        f"{money(best.gain + policy.interruption_price, policy.currency)} or more.",
+        text=because(context, best.offer, best.candidate),
+        would_change="Hours of silence, a pause or a lower weekly maximum that the person sets.",
         offer=best.offer.external_id,
+        account=f"{worth(best.terms, policy.currency)} Silence would have won if the interruption cost "
+        f"{money(best.gain + policy.interruption_price, policy.currency)} or more.",
     )
     return _of(Outcome.SEND, best, reason)
 
@@ -108,9 +109,11 @@ def _best(context: Context, best: Score, policy: Policy, model: Model) -> Verdic
 def _not_worth_it(best: Score, policy: Policy) -> Verdict:
     reason = Reason(
         code="not_worth_it",
-        text=f"The best offer would not pay: {worth(best.terms, policy.currency)}",
-        would_change=f"It would be said if it brought {money(-best.gain, policy.currency)} more.",
+        text="No offer is worth an interruption at this moment.",
+        would_change="An offer that is worth more to this person now.",
         offer=best.offer.external_id,
+        account=f"{worth(best.terms, policy.currency)} It would be said if it brought "
+        f"{money(-best.gain, policy.currency)} more.",
     )
     return _of(Outcome.SILENCE, best, reason)
 
@@ -136,10 +139,11 @@ def _better_later(context: Context, best: Score, policy: Policy, model: Model) -
         return None
     reason = Reason(
         code="better_later",
-        text=f"{clock_time(at, context.zone)}, shortly before the person's own time, is worth "
-        f"{money(later.gain, policy.currency)} against {money(best.gain, policy.currency)} now.",
+        text=f"{clock_time(at, context.zone)}, shortly before the person's own time, is a better moment.",
         would_change="The brand switches holding off.",
         offer=best.offer.external_id,
+        account=f"It is worth {money(later.gain, policy.currency)} then, and "
+        f"{money(best.gain, policy.currency)} now.",
     )
     return _of(Outcome.HOLD, best, reason)
 

@@ -23,7 +23,7 @@ from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.consents import ConsentsAnswerSchema
 from service.schemas.customer_consents import BackendStatementsSchema
 from service.schemas.customers import CustomerSchema
-from service.schemas.history import DecisionPageSchema, TimelineEntrySchema
+from service.schemas.history import BrandDecisionPageSchema, TimelineEntrySchema
 from service.schemas.me import ErasureReceiptSchema, ExportSchema
 from service.settling import Settling
 from storage import consents, customers, timeline
@@ -126,7 +126,7 @@ def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.get("/<external_id>/decisions")
     @auth.secret(Scope.READ, Scope.ADMIN)
     @blp.arguments(PageQuery, location="query")
-    @blp.response(200, DecisionPageSchema)
+    @blp.response(200, BrandDecisionPageSchema)
     @blp.doc(operationId="list_customer_decisions")
     def list_customer_decisions(
         query: dict[str, Any], external_id: str, principal: Principal

@@ -4,6 +4,7 @@ import random
 import shutil
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -248,7 +249,7 @@ class Demo:
             f"The town of {self._town.name} {again}, {self._speed:g} times faster than real time. Ctrl-C ends it.",
             f"API reference   {process.url}/docs",
             f"Phones          {fcm_url}/",
-            f"Why?            WHENABOUTS_DATABASE_URL=sqlite:///{database} whenabouts why resident-01",
+            f"Why?            WHENABOUTS_DATABASE_URL=sqlite:///{database} {sys.argv[0]} why resident-01",
             f"Map data        {self._town.credit}",
         ]
         for line in lines:

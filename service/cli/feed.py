@@ -107,7 +107,7 @@ class Watcher:
         first = seen.reasons[0] if seen.reasons else {}
         sends = seen.outcome == "send"
         about = f"“{seen.offer}” to " if sends else ""
-        hint = "" if sends else _hint(seen.reasons)
+        hint = f" {first['account']}" if first.get("account") else _hint(seen.reasons)
         self._lines.tell(
             "decision",
             f"{about}{seen.customer}: {first.get('text', '')}{hint}",

@@ -40,6 +40,8 @@ def _lines(told: Told) -> list[str]:
     for reason in told.reasons:
         about = f"[{reason.offer}] " if reason.offer else ""
         lines.append(f"    {about}{reason.text}")
+        if reason.account:
+            lines.append(f"      {reason.account}")
         if reason.would_change:
             lines.append(f"      would change it: {reason.would_change}")
     return lines + [f"    delivery: {each.status}" for each in told.deliveries]

@@ -58,6 +58,23 @@ class DecisionSchema(ma.Schema):
 DecisionPageSchema = page_of(DecisionSchema)
 
 
+class BrandReasonSchema(ReasonSchema):
+    """A reason with the reckoning behind it, for the brand's own eyes."""
+
+    account = ma.fields.Str(
+        allow_none=True, metadata={"description": "in chances and the brand's money"}
+    )
+
+
+class BrandDecisionSchema(DecisionSchema):
+    """What was decided at a moment, and why, as the brand reads it."""
+
+    reasons = ma.fields.List(ma.fields.Nested(BrandReasonSchema))
+
+
+BrandDecisionPageSchema = page_of(BrandDecisionSchema)
+
+
 class AttemptSchema(ma.Schema):
     """One attempt at one device; `sending` is on the way."""
 
@@ -78,7 +95,7 @@ class TermSchema(ma.Schema):
     value = ma.fields.Float()
 
 
-class AuditedDecisionSchema(DecisionSchema):
+class AuditedDecisionSchema(BrandDecisionSchema):
     """A decision with everything it rested on, as long as its person has not withdrawn or been erased."""
 
     mode = ma.fields.Enum(Mode, by_value=True)

@@ -251,7 +251,7 @@ def test_decisions_are_told_with_reasons_and_deliveries_newest_first(any_world: 
     silence, send = answer["data"]
     assert (silence["outcome"], silence["deliveries"]) == ("silence", [])
     assert silence["reasons"] == [
-        {"code": "quiet_hours", "text": "It was 23:10.", "would_change": "It is 07:00.", "offer": None}
+        {"code": "quiet_hours", "text": "It was 23:10.", "would_change": "It is 07:00.", "offer": None, "account": None}
     ]  # fmt: skip
     assert (send["outcome"], send["offer"], send["moment"]["cause"]) == ("send", "soup", "enter")
     assert send["deliveries"] == [

@@ -191,9 +191,18 @@ def test_nothing_is_held_without_a_much_better_time_at_which_it_could_be_said(
 def test_a_send_says_why_in_words() -> None:
     at = context(candidate(SOUP, distance_m=120.0))
     [reason] = decide(at, SOUP).reasons
-    assert reason.text.startswith(
-        "The person has just come into the area of a store. The store is 120 m away. "
-        "A visit has a chance of 0.0 % anyway and"
+    assert reason.text == (
+        "The person has just come into the area of a store. The store is 120 m away."
     )
-    assert reason.would_change
-    assert reason.would_change.startswith("Silence would have won if the interruption cost ")
+    assert reason.account
+    assert reason.account.startswith("A visit has a chance of 0.0 % anyway and")
+    assert " Silence would have won if the interruption cost " in reason.account
+
+
+@pytest.mark.parametrize("price", [0.01, 50.0])
+def test_the_brands_money_stays_out_of_what_the_person_reads(price: float) -> None:
+    rules = policy(interruption_price=price)
+    [reason] = decide(among(SOUP), SOUP, rules=rules).reasons
+    assert reason.account
+    assert rules.currency in reason.account
+    assert rules.currency not in f"{reason.text} {reason.would_change}"
