@@ -33,7 +33,9 @@ from storage.models import (
 from storage.models.base import Id, Json, UtcTime
 
 QUIET = Reason(code="quiet_hours", text="It was 23:10.", would_change="It is 07:00.")
-CHOSEN = Reason(code="chosen", text="It rains.", would_change=None, offer="soup")
+CHOSEN = Reason(
+    code="chosen", text="It rains.", would_change=None, offer="soup", account="It brings 1.00 EUR."
+)
 
 
 class Life:
