@@ -166,14 +166,17 @@ def _phone(tx: Transaction, brand_id: str, now: datetime, random: Random) -> Pho
 
 
 @contextmanager
-def running(url: str, folder: Path, roles: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
-    """The product's processes in these roles: their ids, and where they listen."""
+def running(
+    url: str, folder: Path, roles: Sequence[str], **more: str
+) -> Iterator[tuple[list[int], list[str]]]:
+    """The product's processes in these roles, with `more` settings: their ids, and where they listen."""
     settings = {
         "WHENABOUTS_DATABASE_URL": url,
         "WHENABOUTS_DATA_DIR": str(folder),
         "WHENABOUTS_BIND": "127.0.0.1:0",
         "WHENABOUTS_FCM_TRANSPORT": "memory",
         "WHENABOUTS_THREADS": str(CLIENTS // len(roles)),
+        **{f"WHENABOUTS_{name}": value for name, value in more.items()},
     }
     log = (folder / "log").open("w")
     processes = [
