@@ -23,6 +23,8 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    # It warns whenever every thread is busy for an instant, which is what the threads are for.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 def renderers(*, terminal: bool) -> list[structlog.typing.Processor]:

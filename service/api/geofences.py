@@ -6,6 +6,7 @@ import msgspec
 from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
+from domain.errors import Fault, Invalid
 from domain.places import Geofence
 from geofence.shapes import Circle, parse_shape
 from service.auth import Authenticator
@@ -18,6 +19,7 @@ from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.geofences import GeofenceSchema
 from storage import geofences
 
+_TAKEN = "nearby"  # GET /v1/geofences/nearby is another call
 _RELIABLE_M = 100.0  # phones notice smaller circles late or never
 
 
@@ -82,7 +84,12 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
 
 
 def fence_of(body: dict[str, Any], *, brand_id: str, external_id: str) -> Geofence:
-    """The fence of a validated body; Invalid where its shape is none, or lies in the open sea."""
+    """The fence of a validated body; Invalid where its shape is none, lies in the open sea, or its name is taken."""
+    if external_id == _TAKEN:
+        fault = Fault(
+            pointer="/external_id", detail=f"`{_TAKEN}` is a path of its own; choose another name."
+        )
+        raise Invalid("This name cannot be used for a fence.", faults=(fault,))
     shape = parse_shape(body["shape"], at="/shape")
     latitude, longitude, _ = shape.reach
     place = "/shape/center" if isinstance(shape, Circle) else "/shape/coordinates"

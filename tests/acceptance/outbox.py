@@ -87,4 +87,4 @@ def states(database: Database) -> dict[str, str]:
         MessageRow, MessageRow.customer_id == DeviceRow.customer_id
     )
     with database.read() as tx:
-        return {target: state for target, state in tx.execute(query)}
+        return {row.target_value: row.state for row in tx.execute(query)}

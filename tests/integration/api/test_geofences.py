@@ -122,3 +122,10 @@ _WHOLE: dict[str, dict[str, Any]] = {
     "/v1/items": {"name": "Soup", "category": "soup"},
     "/v1/offers": {"kind": "information", "title": {"en": "x"}, "body": {"en": "y"}},
 }
+
+
+def test_a_fence_cannot_take_the_name_of_another_call(world: World) -> None:
+    circle = {"type": "circle", "center": [24.94, 60.17], "radius_m": 120}
+    refused = world.admin.put("/v1/geofences/nearby", {"shape": circle})
+    assert refused.status_code == 422
+    assert "choose another name" in refused.json["errors"][0]["detail"]
