@@ -10,7 +10,7 @@ _SEND = sa.text("outcome = 'send'")
 _OPEN = sa.text("decided_at IS NULL")
 _OPEN_HABIT = sa.text("cause = 'habit' AND decided_at IS NULL")
 _SENDING = sa.text("status = 'sending'")
-_UNFINISHED = sa.text("state IN ('queued', 'sending')")
+_BACKLOG = sa.text("state IN ('queued', 'sending', 'unknown')")
 
 
 class MomentRow(Base):
@@ -91,11 +91,11 @@ class MessageRow(Base):
     __tablename__ = "messages"
     __table_args__ = (
         sa.Index(
-            "ix_messages_unfinished",
+            "ix_messages_backlog",
             "state",
             "due_at",
-            sqlite_where=_UNFINISHED,
-            postgresql_where=_UNFINISHED,
+            sqlite_where=_BACKLOG,
+            postgresql_where=_BACKLOG,
         ),
         sa.Index(None, "customer_id"),
     )

@@ -344,14 +344,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("decision_id", name=op.f("uq_messages_decision_id")),
     )
     with op.batch_alter_table("messages") as batch_op:
-        batch_op.create_index(batch_op.f("ix_messages_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index(
-            "ix_messages_unfinished",
+            "ix_messages_backlog",
             ["state", "due_at"],
             unique=False,
-            sqlite_where=sa.text("state IN ('queued', 'sending')"),
-            postgresql_where=sa.text("state IN ('queued', 'sending')"),
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
         )
+        batch_op.create_index(batch_op.f("ix_messages_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
         "offers",
@@ -594,12 +594,12 @@ def downgrade() -> None:
     op.drop_table("stores")
     op.drop_table("offers")
     with op.batch_alter_table("messages") as batch_op:
-        batch_op.drop_index(
-            "ix_messages_unfinished",
-            sqlite_where=sa.text("state IN ('queued', 'sending')"),
-            postgresql_where=sa.text("state IN ('queued', 'sending')"),
-        )
         batch_op.drop_index(batch_op.f("ix_messages_customer_id"))
+        batch_op.drop_index(
+            "ix_messages_backlog",
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+        )
 
     op.drop_table("messages")
     op.drop_table("items")
