@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -203,12 +204,9 @@ class Fcm:
         found: list[dict[str, Any]] = self._get("/inbox", **filters)
         return found
 
-    def posts(self) -> dict[str, int]:
-        """How many POSTs arrived, by target."""
-        counts: dict[str, int] = {}
-        for each in self.requests():
-            counts[each["target"]] = counts.get(each["target"], 0) + 1
-        return counts
+    def posts(self) -> Counter[str]:
+        """How many POSTs arrived whole, by target; one that was cut off with its sender names none."""
+        return Counter(each["target"] for each in self.requests() if each["target"])
 
     def _get(self, path: str, **filters: str) -> Any:
         return Api(self.url).get(path, **filters)["data"]

@@ -15,7 +15,7 @@ from tests.acceptance import outbox
 from tests.acceptance.mortals import Mortal
 from tests.acceptance.processes import emulator, until
 
-MESSAGES = int(os.environ.get("CHAOS_MESSAGES", "240"))
+MESSAGES = int(os.environ.get("CHAOS_MESSAGES", "160"))
 CONCURRENCY = 8
 ROLES = ("engine", "sender", "sender", "sender")
 WEIGHTS = (

@@ -99,6 +99,14 @@ class TestExitCodes:
         assert remedy in done.stderr
         assert not done.stdout
 
+    def test_a_store_that_does_not_answer_is_said_plainly(self, data: Path) -> None:
+        nowhere = {"WHENABOUTS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+
+        done = CliRunner(env=nowhere).invoke(main, ["migrate"])
+
+        assert done.exit_code == 1
+        assert "out of reach" in done.stderr
+
     def test_a_brand_is_made_once(self, data: Path) -> None:
         document("brands", "create", "soup")
 
@@ -148,14 +156,14 @@ class TestSettings:
             "WEATHER_API_KEY_FILE": "/no/such/file",
         }
 
-        for command in ("up", "doctor"):
-            done = run(command, settings=wrong)
-            assert done.code == 2
-            assert not done.out
-            assert "did you mean WHENABOUTS_DATABASE_URL?" in done.err
-            for name in wrong.keys() - {"DATA_DIR"}:
-                assert f"WHENABOUTS_{name}" in done.err
-            assert "Traceback" not in done.err
+        done = run("up", settings=wrong)
+
+        assert done.code == 2
+        assert not done.out
+        assert "did you mean WHENABOUTS_DATABASE_URL?" in done.err
+        for name in wrong.keys() - {"DATA_DIR"}:
+            assert f"WHENABOUTS_{name}" in done.err
+        assert "Traceback" not in done.err
         assert not list(tmp_path.iterdir()), "nothing was begun"
 
     @pytest.mark.parametrize(

@@ -141,22 +141,9 @@ class TestAWithdrawal:
             if target in arrivals and arrivals[target] > at
         }
         assert not late
-        assert all(fcm.posts().get(target, 0) <= 1 for target in targets)
+        assert all(fcm.posts()[target] <= 1 for target in targets)
         posted = sum(target in arrivals for target in targets)
         assert 0 < posted < len(targets), "the race was won by one side throughout"
-
-    def test_of_push_cancels_what_is_queued_and_says_so(self, new_shop: NewShop, fcm: Fcm) -> None:
-        shop = new_shop("queued")
-        phone = shop.phone("quota-1-queued")
-        phone.walk_in()
-        assert phone.delivered() == ["unavailable"]  # FCM asked the project to wait for a second
-        shop.admin.put("/v1/engine", {"paused": True})
-
-        phone.say("push", granted=False)
-
-        assert phone.api.get("/v1/me")["consents"]["push"]["granted"] is False
-        assert phone.delivered() == ["unavailable"]
-        assert len(fcm.requests(target="quota-1-queued")) == 1
 
     def test_of_location_refuses_fixes_and_forgets_the_place(self, new_shop: NewShop) -> None:
         shop = new_shop("unplaced")
@@ -174,6 +161,48 @@ class TestAWithdrawal:
         assert phone.decisions()[0]["moment"].get("store") is None
         audited = shop.admin.get(f"/v1/decisions/{phone.decisions()[0]['id']}")
         assert audited["inputs"] is None
+
+
+class TestWhatWaits:
+    """FCM has asked the brand's project to wait, so messages stay in the outbox for some seconds."""
+
+    def test_is_cancelled_by_a_withdrawal_at_once_and_else_sent_when_fcm_allows(
+        self, new_shop: NewShop, fcm: Fcm
+    ) -> None:
+        shop = new_shop("patient")
+        busy = shop.phone("quota-3-patient")
+        withdraws, stays = shop.phones(["patient-1", "patient-2"])
+        busy.walk_in()
+        assert busy.delivered() == ["unavailable"]
+        for phone in (withdraws, stays):
+            phone.walk_in()
+            phone.decision()
+
+        withdraws.say("push", granted=False)
+
+        assert withdraws.delivered(within_s=0.5) == ["cancelled"]
+        assert not fcm.requests(target="patient-2")
+        assert stays.delivered() == ["accepted"]
+        ((asked,), (later,)) = (fcm.requests(target=t) for t in ("quota-3-patient", "patient-2"))
+        assert (arrived(later) - arrived(asked)).total_seconds() >= 3
+        assert not fcm.requests(target="patient-1")
+
+    def test_is_looked_at_again_before_it_leaves(self, new_shop: NewShop, fcm: Fcm) -> None:
+        shop = new_shop("halting")
+        busy, waits = shop.phones(["quota-2-halting", "halting-1"])
+        busy.walk_in()
+        assert busy.delivered() == ["unavailable"]
+        waits.walk_in()
+        decision = waits.decision()
+        assert decision["outcome"] == "send"
+
+        shop.admin.put("/v1/engine", {"paused": True})
+
+        assert waits.delivered() == ["cancelled"]
+        message_id = shop.admin.get(f"/v1/decisions/{decision['id']}")["message_id"]
+        message = shop.admin.get(f"/v1/messages/{message_id}")
+        assert (message["state"], message["reason"]) == ("cancelled", "engine_paused")
+        assert not fcm.requests(target="halting-1")
 
 
 class TestAnErasure:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.processes import Fcm, House, Running, run, until, url_of
-from tests.acceptance.shop import Phone, Shop, fix
+from tests.acceptance.processes import Fcm, House, Running, until, url_of
+from tests.acceptance.shop import Phone, Shop, command, fix
 
 Start = Callable[[Running], Running]
-TIMEOUT_S = 4
+TIMEOUT_S = 3
 LEASE_S = TIMEOUT_S + 15
 TAKEOVER_S = (
     10 + 1
@@ -85,8 +85,7 @@ def walk_in(phones: Sequence[Phone]) -> None:
 
 
 def posts_to(fcm: Fcm, targets: Sequence[str]) -> Counter[str]:
-    counted = fcm.posts()
-    return Counter({target: counted[target] for target in targets if target in counted})
+    return Counter({target: count for target, count in fcm.posts().items() if target in targets})
 
 
 def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and_freeze(
@@ -114,7 +113,7 @@ def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and
 
     # One sender freezes and one dies in mid-POST; the third has the rest.
     dead, frozen, alive = senders
-    slow = [f"slow-2500-slow-{n}" for n in range(16)]
+    slow = [f"slow-2000-slow-{n}" for n in range(16)]
     walk_in(shop.phones(slow))
     until(lambda: len(posts_to(fcm, slow)) >= 12, within_s=15, what="POSTs under way everywhere")
     frozen.signal(signal.SIGSTOP)
@@ -200,25 +199,11 @@ def test_an_api_needs_a_migrated_database_and_two_migrations_at_once_make_one(
         refused = estate.run("api")
         assert refused.code == 1
         assert "whenabouts migrate" in refused.err
-        assert estate.run("doctor").code == 3
 
         with ThreadPoolExecutor(2) as pool:
             both = list(pool.map(lambda _: estate.run("migrate", "--json"), range(2)))
         assert [each.code for each in both] == [0, 0], both
         assert len({each.json["after"] for each in both}) == 1
-        again = estate.run("migrate", "--json").json
+        again = command(estate, "migrate")
         assert again["before"] == again["after"]
         assert estate.rows("SELECT count(*) FROM brands") == [(0,)]
-
-
-def test_an_unreachable_database_stops_the_start_with_its_remedy(tmp_path: Path) -> None:
-    nowhere = {
-        "DATA_DIR": str(tmp_path),
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-    }
-
-    for command in ("api", "migrate"):
-        refused = run(command, settings=nowhere)
-        assert refused.code == 1
-        assert "Traceback" not in refused.err
-        assert "store is out of reach" in refused.err
