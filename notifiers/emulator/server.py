@@ -1,6 +1,7 @@
 """The emulator as a whole: inside a test, or as a process of its own."""
 
 import json
+import os
 import signal
 import ssl
 import sys
@@ -175,8 +176,20 @@ class _Lines:
             try:
                 self._out.write(line + "\n")
                 self._out.flush()
-            except (OSError, ValueError):
-                return
+            except ValueError:
+                return  # closed
+            except OSError:
+                _discard(self._out)
+
+
+def _discard(out: TextIO) -> None:
+    """Sends what is written from now on nowhere: else the interpreter fails at its last flush, as it exits."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, out.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return  # no file of the system's, so nothing is flushed at the end
 
 
 def _listening(bind: str, fcm: Fcm) -> Server:

@@ -206,7 +206,7 @@ def test_a_retired_device_leaves_its_customer_and_not_its_place(town: Town) -> N
         assert devices.of_customer(tx, device.customer_id) == []
     assert len(visits) == 2
     assert all(visit.exited_at for visit in visits)
-    assert row.target_value == ""
+    assert row.target_value is None
 
 
 def test_the_owner_is_whoever_has_the_device_now(town: Town) -> None:
