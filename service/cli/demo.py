@@ -268,11 +268,11 @@ def _read(file: Path) -> Diary | None:
 
 
 def _first_morning(zone: ZoneInfo) -> datetime:
-    """The last weekday before today, shortly before lunch."""
+    """The last weekday before today, before the moment at which those who lunch at noon are thought of."""
     day = SystemClock().now().astimezone(zone) - timedelta(days=1)
     while day.weekday() >= 5:
         day -= timedelta(days=1)
-    return day.replace(hour=10, minute=45, second=0, microsecond=0).astimezone(UTC)
+    return day.replace(hour=10, minute=5, second=0, microsecond=0).astimezone(UTC)
 
 
 def _free(bind: str) -> str:
