@@ -101,7 +101,7 @@ def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and
     # A burst that all of them wait for.
     for each in engines:
         each.signal(signal.SIGSTOP)
-    crowd = [f"slow-60-crowd-{n}" for n in range(60)]
+    crowd = [f"slow-60-crowd-{n}" for n in range(40)]
     walk_in(shop.phones(crowd))
     for each in engines:
         each.signal(signal.SIGCONT)
@@ -153,7 +153,7 @@ def test_a_frozen_engines_moments_are_decided_by_another_and_once(
     shop = Shop(estate, url_of(api)).furnish()
     first.started()
     sender.started()
-    crowd = [f"frost-{n}" for n in range(60)]
+    crowd = [f"frost-{n}" for n in range(40)]
     phones = shop.phones(crowd)
 
     first.signal(signal.SIGSTOP)
