@@ -124,7 +124,13 @@ class TestAWithdrawal:
         phones = shop.phones(targets)
 
         def enter_and_withdraw(numbered: tuple[int, Phone]) -> datetime:
+            """Every eighth withdraws before walking in, so that both sides win some, however fast the machine."""
             number, phone = numbered
+            if number % 8 == 0:
+                phone.say("push", granted=False)
+                answered_at = now()
+                phone.walk_in()
+                return answered_at
             phone.walk_in()
             time.sleep(number % 8 * 0.08)
             phone.say("push", granted=False)
