@@ -180,13 +180,13 @@ class Dispatcher:
             pause = min(outcome.retry_after_s, _LONGEST_PAUSE_S)
             self._paused[post.brand.id] = self._monotonic() + pause
         delivery_id = post.envelope.delivery_id
-        self._database.write(
+        kept = self._database.write(
             lambda tx: messages.record(
                 tx, delivery_id, outcome, owner=self.id, now=self._clock.now()
             )
         )
         _log.info(
-            "delivered",
+            "delivered" if kept else "answered_too_late",
             delivery_id=delivery_id,
             message_id=post.envelope.message_id,
             status=outcome.status.value,

@@ -49,6 +49,11 @@ class Estate(House):
         """How many messages are in each state."""
         return Counter(row[0] for row in self.rows("SELECT state FROM messages"))
 
+    def lost(self) -> int:
+        """How many deliveries were given up because their sender was."""
+        query = "SELECT 1 FROM deliveries WHERE status = 'unknown' AND error_code = 'sender_lost'"
+        return len(self.rows(query))
+
     def open_moments(self) -> int:
         return len(self.rows("SELECT 1 FROM moments WHERE decided_at IS NULL"))
 
@@ -130,6 +135,7 @@ def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and
     assert took_s > TIMEOUT_S, "nobody may call them lost while they could still be answered"
     frozen.signal(signal.SIGCONT)
     time.sleep(2)  # its late outcomes are refused
+    assert estate.lost() == unknown
     assert estate.states() == Counter(sent=len(crowd) + len(slow) - unknown, unknown=unknown)
 
     # Who was frozen works on, alone now.
