@@ -36,9 +36,10 @@ def test_sigterm_in_mid_send_ends_cleanly_and_the_next_start_sends_the_rest(
     first = started(house.start(FCM_CONCURRENCY=str(CONCURRENCY)))
     shop = Shop(house, url_of(first)).furnish()
     assert ready(shop.url) == 200
-    targets = [f"slow-1500-restart-{n}" for n in range(3 * CONCURRENCY)]
+    targets = [f"slow-1500-restart-{n}" for n in range(5 * CONCURRENCY)]
     for phone in shop.phones(targets):
         phone.walk_in()
+    until(lambda: len(states(house)) == len(targets), within_s=10, what="all decisions")
     until(lambda: set(targets) & set(fcm.posts()), within_s=10, what="the first POST")
 
     first.signal(signal.SIGTERM)

@@ -187,7 +187,7 @@ def freeze_in_transaction(engine: Running, estate: Estate) -> float:
     """Lets a frozen engine run for moments until it is frozen with moments claimed; when that was."""
     while estate.open_moments():
         engine.signal(signal.SIGCONT)
-        time.sleep(0.03)
+        time.sleep(0.01)
         engine.signal(signal.SIGSTOP)
         frozen_at = time.monotonic()
         time.sleep(0.2)  # the statement under way ends
