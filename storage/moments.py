@@ -27,11 +27,6 @@ _CLOSE = sa.update(MomentRow).where(
 )
 
 
-def open_moment(tx: Transaction, moment: Moment) -> bool:
-    """Adds a moment; False where this person has one of the same cause and key already."""
-    return bool(tx.execute(_OPEN[tx.dialect.name], msgspec.structs.asdict(moment)).rowcount)
-
-
 def open_many(tx: Transaction, wanted: Iterable[Moment]) -> None:
     """Adds moments, but for those whose cause and key a person has already."""
     if rows := [msgspec.structs.asdict(moment) for moment in wanted]:

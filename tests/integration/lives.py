@@ -157,7 +157,7 @@ def decided(
     )
 
     def work(tx: Transaction) -> None:
-        moments.open_moment(tx, moment)
+        moments.open_many(tx, [moment])
         decisions.add(tx, decision)
         moments.close(tx, [moment.id], now=at)
         if outcome is Outcome.SEND:

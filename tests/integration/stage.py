@@ -105,7 +105,7 @@ class Stage(Town):
             occurred_at=at or now,
             now=now,
         )
-        self.write(lambda tx: moments.open_moment(tx, moment))
+        self.write(lambda tx: moments.open_many(tx, [moment]))
         return moment
 
     def moment(self, device: Device, cause: Cause, **more: Any) -> Moment:
@@ -121,7 +121,7 @@ class Stage(Town):
             expires_at=now + LIFE[cause],
         )
         opened = msgspec.structs.replace(moment, **more)
-        self.write(lambda tx: moments.open_moment(tx, opened))
+        self.write(lambda tx: moments.open_many(tx, [opened]))
         return opened
 
     def stand(self, device: Device, *, north_m: float = 0.0, at: datetime | None = None) -> None:

@@ -120,7 +120,7 @@ def test_every_moment_ends_in_one_decision(stage: Stage) -> None:
 def test_the_same_moment_is_opened_once(stage: Stage) -> None:
     moment = stage.enter(stage.person())
     again = msgspec.structs.replace(moment, id=new_id())
-    assert not stage.write(lambda tx: moments.open_moment(tx, again))
+    stage.write(lambda tx: moments.open_many(tx, [again]))
     assert len(stage.open_moments()) == 1
 
 

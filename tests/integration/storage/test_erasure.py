@@ -188,7 +188,7 @@ def test_an_erasure_waits_for_whoever_writes_of_the_person(
         erasing.start()
         erasing.join(timeout=0.5)
         assert erasing.is_alive()
-        moments.open_moment(tx, moment)
+        moments.open_many(tx, [moment])
     erasing.join()
     assert everything(database)["customers"] == everything(database)["moments"] == []
 

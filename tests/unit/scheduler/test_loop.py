@@ -159,7 +159,9 @@ def test_stop_waits_for_the_round_under_way_and_begins_no_other() -> None:
 
 
 def test_a_wake_before_the_start_or_of_an_unknown_job_is_harmless() -> None:
-    loop = Loop([Job("job", Counted(), NEVER)])
+    job = Counted()
+    loop = Loop([Job("job", job, NEVER)])
     loop.wake("job")
     loop.wake("elsewhere")
     loop.stop()
+    assert job.rounds == 0
