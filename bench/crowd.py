@@ -33,7 +33,7 @@ _FREELY = Policy(
     hold=False,
     caps=Caps(per_day=None, per_week=None),
 )
-_SOUP = OfferBody(
+SOUP = OfferBody(
     kind=OfferKind.DISCOUNT,
     title={"en": "Hot soup?"},
     body={"en": "{{ store.name }} is {{ distance_m }} m away."},
@@ -73,7 +73,7 @@ def settle(database: Database) -> Brand:
             id="", brand_id=brand.id, external_id="kallio", shape=shape, store="kallio"
         )
         geofences.put(tx, fence, now=now)
-        offers.put(tx, brand_id=brand.id, external_id="soup", body=_SOUP, now=now)
+        offers.put(tx, brand_id=brand.id, external_id="soup", body=SOUP, now=now)
         return brand
 
     return database.write(work)
