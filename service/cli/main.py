@@ -1,11 +1,12 @@
 """The `whenabouts` command."""
 
-from importlib import import_module
-
 import click
+
+from service.cli.on_demand import OnDemand
 
 _COMMANDS = {
     "api": "run:api",
+    "backtest": "backtest:backtest",
     "brands": "brands:brands",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
@@ -21,21 +22,9 @@ _COMMANDS = {
 }
 
 
-class _OnDemand(click.Group):
-    """Imports a command when it is named: the engine takes seconds to load, and `keys` or the emulator need none of it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(f"service.cli.{module}"), name)
-        return command
-
-
-@click.group(cls=_OnDemand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=OnDemand, commands_of=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="whenabouts")
 def main() -> None:
     """The right offer, for one person, at the right when and where, or silence."""
