@@ -31,9 +31,9 @@ SENSITIVE_WORDS = frozenset(
     abortion addict addicted addiction allergic allergies allergy anxiety asthma asthmatic cancer celiac chronic coeliac
     dementia depressed depression diabetes diabetic disability disabled disease epilepsy epileptic handicap handicapped
     health hiv ill illness infertile infertility ivf medical medication medicine miscarriage obese obesity overweight
-    patient pregnancy pregnant maternity expecting sick
+    patient pregnancy pregnant prenatal maternity contraceptive contraception menopause insulin expecting sick
     atheism atheist baptised buddhism buddhist catholic christian christianity confession faith hindu hinduism islam
-    islamic jew jewish judaism lutheran mormon muslim orthodox protestant religion religious sikh sikhism
+    islamic jew jewish judaism halal kosher ramadan lutheran mormon muslim orthodox protestant religion religious sikh sikhism
     communist conservative democrat leftist liberal nationalist political politics republican rightist socialist voter
     caste ethnic ethnicity immigrant migrant nationality racial refugee
     bisexual gay heterosexual homosexual lesbian lgbt lgbtq lgbtqi queer sexual sexuality transgender
