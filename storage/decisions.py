@@ -1,5 +1,6 @@
 """Writing decisions. They are never changed afterwards, but for redaction."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,15 +11,17 @@ from storage.engine import Transaction
 from storage.models import DecisionRow
 
 _ADD = {
-    "postgresql": postgresql.insert(DecisionRow).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(DecisionRow).on_conflict_do_nothing(),
+    name: dialect.insert(DecisionRow).on_conflict_do_nothing().returning(DecisionRow.id)
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
 }
 
 
-def add(tx: Transaction, decision: Decision) -> bool:
-    """Stores a decision; False, and nothing stored, where its moment is decided already, or where it sends what was
-    sent to this person within the same three hours of the same local day, by whomever."""
-    return bool(tx.execute(_ADD[tx.dialect.name], _columns(decision)).rowcount)
+def add_many(tx: Transaction, made: Sequence[Decision]) -> set[str]:
+    """Stores decisions and returns the ids of those that were; left out is one whose moment is decided already, or that
+    sends what was sent to its person within the same three hours of the same local day, by whomever."""
+    if not made:
+        return set()
+    return set(tx.execute(_ADD[tx.dialect.name], [_columns(each) for each in made]).scalars())
 
 
 def _columns(decision: Decision) -> dict[str, Any]:

@@ -74,14 +74,15 @@ _CLAIM = (
 )
 
 
-def add_message(tx: Transaction, message: Message, *, now: datetime) -> None:
-    """Puts a message into the outbox, in the transaction of its decision."""
-    row = msgspec.structs.asdict(message) | {
-        "push": msgspec.to_builtins(message.push),
-        "created_at": now,
-        "due_at": now,
-    }
-    tx.execute(_ADD, row)
+def add_many(tx: Transaction, queued: Iterable[Message], *, now: datetime) -> None:
+    """Puts messages into the outbox, in the transaction of their decisions."""
+    if rows := [_queued_row(message, now) for message in queued]:
+        tx.execute(_ADD, rows)
+
+
+def _queued_row(message: Message, now: datetime) -> dict[str, object]:
+    push = msgspec.to_builtins(message.push)
+    return msgspec.structs.asdict(message) | {"push": push, "created_at": now, "due_at": now}
 
 
 def claim(

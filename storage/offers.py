@@ -100,60 +100,56 @@ def delete(
     tx.execute(sa.update(OfferRow).where(OfferRow.id == found.id).values(deleted_at=now))
 
 
-def reserve(tx: Transaction, offer: Offer, mode: Mode, day: str) -> bool:
-    """Counts one send in all and on `day` (a date of the brand's zone), or neither where a limit is reached.
+def reserve(tx: Transaction, offer: Offer, *, mode: Mode, day: str, wanted: int = 1) -> int:
+    """Counts up to `wanted` sends in all and on `day` (a date of the brand's zone); says how many its limits allow.
 
     Holds the counters until the end of the transaction, so that no number of schedulers passes a limit; who reserves
     several offers does so in the order of their ids, or PostgreSQL may have to break a deadlock.
     """
     limits = offer.body.limits
     whole = min((n for n in (limits.total, limits.stock) if n is not None), default=None)
-    if not _count(tx, offer.id, mode, IN_ALL, whole):
-        return False
-    if _count(tx, offer.id, mode, day, limits.per_day):
-        return True
-    tx.execute(_UNCOUNT, {"offer": offer.id, "in_mode": mode, "on": IN_ALL})
-    return False
+    counters = ((IN_ALL, whole), (day, limits.per_day))
+    left = [limit - _held(tx, offer.id, mode, on) for on, limit in counters if limit is not None]
+    granted = min([wanted, *left])
+    if granted <= 0:
+        return 0
+    _count(tx, offer.id, mode, granted, day)
+    return granted
 
 
-_UNCOUNT = (
-    sa.update(OfferCounterRow)
-    .where(
-        OfferCounterRow.offer_id == sa.bindparam("offer"),
-        OfferCounterRow.mode == sa.bindparam("in_mode"),
-        OfferCounterRow.day == sa.bindparam("on"),
+def release(tx: Transaction, offer: Offer, *, mode: Mode, day: str) -> None:
+    """Takes back one send that was reserved but did not come to be."""
+    _count(tx, offer.id, mode, -1, day)
+
+
+def _counting(insert: Any) -> Any:
+    row = insert(OfferCounterRow)
+    return row.on_conflict_do_update(
+        index_elements=["offer_id", "mode", "day"],
+        set_={"sends": OfferCounterRow.sends + row.excluded.sends},
     )
-    .values(sends=OfferCounterRow.sends - 1)
+
+
+_COUNT = {"postgresql": _counting(postgresql.insert), "sqlite": _counting(sqlite.insert)}
+_HELD = sa.select(OfferCounterRow.sends).where(
+    OfferCounterRow.offer_id == sa.bindparam("offer"),
+    OfferCounterRow.mode == sa.bindparam("in_mode"),
+    OfferCounterRow.day == sa.bindparam("on"),
 )
 
 
-def _counting(insert: Any, limited: bool) -> Any:
-    return (
-        insert(OfferCounterRow)
-        .on_conflict_do_update(
-            index_elements=["offer_id", "mode", "day"],
-            set_={"sends": OfferCounterRow.sends + 1},
-            where=OfferCounterRow.sends < sa.bindparam("most") if limited else None,
-        )
-        .returning(OfferCounterRow.sends)
+def _count(tx: Transaction, offer_id: str, mode: Mode, sends: int, *days: str) -> None:
+    row = {"offer_id": offer_id, "mode": mode, "sends": sends}
+    tx.execute(_COUNT[tx.dialect.name], [row | {"day": day} for day in (IN_ALL, *days)])
+
+
+def _held(tx: Transaction, offer_id: str, mode: Mode, day: str) -> int:
+    """The sends counted so far, with the counter locked, so that two engines cannot pass a limit together."""
+    tx.execute(
+        _COUNT[tx.dialect.name], {"offer_id": offer_id, "mode": mode, "sends": 0, "day": day}
     )
-
-
-_COUNT = {
-    (name, limited): _counting(dialect.insert, limited)
-    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-    for limited in (False, True)
-}
-
-
-def _count(tx: Transaction, offer_id: str, mode: Mode, day: str, limit: int | None) -> bool:
-    """Adds one to a counter unless it stands at its limit; one statement, so that two cannot pass together."""
-    if limit == 0:
-        return False
-    row: dict[str, Any] = {"offer_id": offer_id, "mode": mode, "day": day, "sends": 1}
-    most = {} if limit is None else {"most": limit}
-    counted = tx.execute(_COUNT[tx.dialect.name, limit is not None], row | most)
-    return counted.one_or_none() is not None
+    named = {"offer": offer_id, "in_mode": mode, "on": day}
+    return int(tx.execute(_HELD, named).scalar_one())
 
 
 def _save(tx: Transaction, offer: Offer, *, now: datetime, is_new: bool) -> None:

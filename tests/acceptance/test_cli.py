@@ -253,4 +253,4 @@ def lose_a_message(tx: Transaction) -> None:
         expires_at=now + timedelta(hours=1),
         state=MessageState.UNKNOWN,
     )
-    messages.add_message(tx, message, now=now)
+    messages.add_many(tx, [message], now=now)

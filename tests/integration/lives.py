@@ -158,10 +158,10 @@ def decided(
 
     def work(tx: Transaction) -> None:
         moments.open_many(tx, [moment])
-        decisions.add(tx, decision)
+        decisions.add_many(tx, [decision])
         moments.close(tx, [moment.id], now=at)
         if outcome is Outcome.SEND:
-            messages.add_message(tx, message_of(decision), now=at)
+            messages.add_many(tx, [message_of(decision)], now=at)
 
     database.write(work)
     return decision

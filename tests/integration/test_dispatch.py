@@ -108,7 +108,7 @@ class Outbox:
             "seed": 0,
         }
         self.database.write(lambda tx: tx.execute(sa.insert(DecisionRow).values(decision)) and None)
-        self.database.write(lambda tx: messages.add_message(tx, message, now=now))
+        self.database.write(lambda tx: messages.add_many(tx, [message], now=now))
         return message.id
 
     def dispatcher(

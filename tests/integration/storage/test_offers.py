@@ -51,7 +51,7 @@ def _sold(database: Database, offer: Offer, day: str = DAY) -> tuple[int, int]:
 
 
 def _reserve(database: Database, offer: Offer, day: str = DAY, mode: Mode = Mode.LIVE) -> bool:
-    return database.write(lambda tx: offers.reserve(tx, offer, mode, day))
+    return database.write(lambda tx: offers.reserve(tx, offer, mode=mode, day=day) == 1)
 
 
 def test_an_offer_comes_back_as_it_was_saved(
@@ -180,7 +180,7 @@ def test_what_is_rolled_back_is_not_counted(
     offer = _put(database, clock, brand_id, limits={"total": 1})
 
     def reserve_and_fail(tx: sa.Connection) -> None:
-        assert offers.reserve(tx, offer, Mode.LIVE, DAY)
+        assert offers.reserve(tx, offer, mode=Mode.LIVE, day=DAY)
         raise LookupError("no")
 
     with pytest.raises(LookupError):
