@@ -47,7 +47,7 @@ class Fences(Value, kw_only=False):
     """A brand's fences at one time: where they are, and after how many seconds those that want a dwell want it."""
 
     index: FenceIndex
-    dwell_s: Mapping[Any, float] = {}
+    dwell_s: Mapping[Any, float | None] = {}
 
 
 class Step(NamedTuple):

@@ -1,14 +1,15 @@
 """What the matcher and its answers need of a brand's fences; editing them is `storage/geofences.py`."""
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from domain.values import Value
+from storage import fence_changes
 from storage.engine import Transaction
-from storage.models import GeofenceRow, StoreRow
+from storage.models import FenceEditRow, GeofenceRow, StoreRow
 
 _AT_ONCE = 5_000  # rows in memory while a large brand is read
 
@@ -19,6 +20,13 @@ class Outline(Value):
     id: str
     shape: dict[str, Any]
     dwell_s: int | None
+
+
+class Edit(NamedTuple):
+    """What has become of a fence: its outline, or None where it is no longer matched."""
+
+    fence_id: str
+    outline: Outline | None
 
 
 class Named(Value):
@@ -38,6 +46,31 @@ def outlines(tx: Transaction, brand_id: str) -> Iterator[Outline]:
     )
     for row in tx.execute(query.execution_options(yield_per=_AT_ONCE)):
         yield msgspec.convert(row._mapping, Outline)
+
+
+def edits(tx: Transaction, brand_id: str, since: int) -> Iterator[Edit]:
+    """What has become of the fences edited after revision `since`, read in portions."""
+    query = (
+        sa.select(FenceEditRow.geofence_id, GeofenceRow.shape, GeofenceRow.dwell_s)
+        .outerjoin(
+            GeofenceRow, sa.and_(GeofenceRow.id == FenceEditRow.geofence_id, GeofenceRow.active)
+        )
+        .where(FenceEditRow.brand_id == brand_id, FenceEditRow.revision > since)
+    )
+    for fence_id, shape, dwell_s in tx.execute(query.execution_options(yield_per=_AT_ONCE)):
+        there = None if shape is None else Outline(id=fence_id, shape=shape, dwell_s=dwell_s)
+        yield Edit(fence_id, there)
+
+
+def how_many_edits(tx: Transaction, brand_id: str, since: int) -> int | None:
+    """How many fences were edited after revision `since`; None where that is no longer known."""
+    # Half of what is kept: the rest is room for the changes committed between this look and the next.
+    if since < fence_changes.revision(tx, brand_id) - fence_changes.KEPT // 2:
+        return None
+    query = sa.select(sa.func.count()).where(
+        FenceEditRow.brand_id == brand_id, FenceEditRow.revision > since
+    )
+    return tx.execute(query).scalar_one()
 
 
 def named(tx: Transaction, fence_ids: Collection[str]) -> dict[str, Named]:

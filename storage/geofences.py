@@ -28,7 +28,7 @@ def put(
     """
     (placed,) = _with_store_ids(tx, [fence], ["/store"])
     saved = _FENCES.put(tx, placed, now=now, expected=expected)
-    fence_changes.bump(tx, fence.brand_id)
+    fence_changes.edited(tx, fence.brand_id, saved[0].id)
     return saved
 
 
@@ -40,7 +40,7 @@ def put_many(tx: Transaction, fences: Sequence[Geofence], *, now: datetime) -> C
     pointers = [f"/{n}/store" for n in range(len(fences))]
     counts = _FENCES.put_many(tx, _with_store_ids(tx, fences, pointers), now=now)
     if counts.created or counts.updated:
-        fence_changes.bump(tx, fences[0].brand_id)
+        fence_changes.edited_at(tx, fences[0].brand_id, now)
     return counts
 
 
@@ -68,8 +68,8 @@ def delete(
     tx: Transaction, *, brand_id: str, external_id: str, expected: int | None = None
 ) -> None:
     """Removes a fence; visits that were made to it stay."""
-    _FENCES.delete(tx, brand_id=brand_id, name=external_id, expected=expected)
-    fence_changes.bump(tx, brand_id)
+    gone = _FENCES.delete(tx, brand_id=brand_id, name=external_id, expected=expected)
+    fence_changes.edited(tx, brand_id, gone.id)
 
 
 def _with_store_ids(

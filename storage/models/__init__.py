@@ -9,6 +9,7 @@ from storage.models.offers import ItemRow, OfferCounterRow, OfferRevisionRow, Of
 from storage.models.operations import HeartbeatRow, IdempotencyRow, LeaseRow
 from storage.models.places import (
     FenceChangeRow,
+    FenceEditRow,
     GeofenceRow,
     PositionRow,
     ReceivedRow,
@@ -29,6 +30,7 @@ __all__ = [
     "DeviceRow",
     "EventRow",
     "FenceChangeRow",
+    "FenceEditRow",
     "GeofenceRow",
     "HeartbeatRow",
     "IdempotencyRow",

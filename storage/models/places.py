@@ -50,6 +50,17 @@ class FenceChangeRow(Base):
     revision: Mapped[int] = mapped_column(sa.Integer)
 
 
+class FenceEditRow(Base):
+    """Which fence the counter last moved for. A fence that was deleted leaves its row, and so is missed by no index."""
+
+    __tablename__ = "fence_edits"
+    __table_args__ = (sa.Index(None, "brand_id", "revision"),)
+
+    geofence_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("brands.id"))
+    revision: Mapped[int] = mapped_column(sa.Integer)
+
+
 class PositionRow(Base):
     """The last fix of a device and its fence states; deleted with the location consent."""
 
