@@ -5,13 +5,13 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
-from domain.items import Item
 from service.auth import Authenticator
+from service.catalogue import item_of
 from service.naming import named
 from service.paging import after, page
 from service.parts import Parts
 from service.revisions import etag, expected, gone, saved
-from service.schemas.base import PageQuery, page_of, value_of
+from service.schemas.base import PageQuery, page_of
 from service.schemas.items import ItemSchema
 from storage import items
 
@@ -66,7 +66,3 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         return gone()
 
     return blp
-
-
-def item_of(body: dict[str, Any], *, brand_id: str, sku: str) -> Item:
-    return value_of(body, Item, id="", brand_id=brand_id, sku=sku)

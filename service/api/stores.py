@@ -6,15 +6,14 @@ import msgspec
 from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
-from domain.places import Store
-from scheduler.context.hours import has_calendar
+from service import cautions
 from service.auth import Authenticator
+from service.catalogue import store_of
 from service.naming import named
 from service.paging import after, page
 from service.parts import Parts
-from service.placing import placed
 from service.revisions import etag, expected, gone, saved
-from service.schemas.base import PageQuery, page_of, value_of
+from service.schemas.base import PageQuery, page_of
 from service.schemas.stores import StoreSchema
 from storage import stores
 
@@ -46,7 +45,9 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         store, created = parts.database.write(
             lambda tx: stores.put(tx, wanted, now=now, expected=revision)
         )
-        answer = {**msgspec.structs.asdict(store), "warnings": warnings(store, now.year)}
+        with parts.database.read() as tx:
+            warn = cautions.of_stores(tx, [store], now)
+        answer = {**msgspec.structs.asdict(store), "warnings": warn()[0]}
         return saved(answer, store.revision, created=created)
 
     @blp.get("/<external_id>")
@@ -72,19 +73,3 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         return gone()
 
     return blp
-
-
-def store_of(body: dict[str, Any], *, brand_id: str, external_id: str) -> Store:
-    """The store of a validated body, with what its coordinates tell."""
-    return value_of(placed(body), Store, id="", brand_id=brand_id, external_id=external_id)
-
-
-def warnings(store: Store, year: int) -> list[str]:
-    """What was accepted and yet may not work as meant."""
-    if "PH" not in (store.opening_hours or ""):
-        return []
-    if store.country is None:
-        return ["`PH` never holds without `country`: add its ISO 3166 code."]
-    if not has_calendar(store.country, year):
-        return [f"`PH` never holds: the public holidays of {store.country} are not known here."]
-    return []

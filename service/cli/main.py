@@ -12,6 +12,7 @@ _COMMANDS = {
     "doctor": "doctor:doctor",
     "engine": "run:engine",
     "fcm-emulator": "emulator:fcm_emulator",
+    "import": "imports:import_",
     "keys": "brands:keys",
     "messages": "messages:messages",
     "migrate": "run:migrate",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from domain.errors import Refusal
@@ -25,11 +26,13 @@ def show_json(value: Any) -> None:
     click.echo(msgspec.json.encode(value))
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, err: bool = False
+) -> None:
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console = Console(file=sys.stdout)
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console = Console(file=sys.stderr if err else sys.stdout)
     console.print(table, soft_wrap=not console.is_terminal)
 
 

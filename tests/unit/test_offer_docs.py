@@ -11,7 +11,7 @@ from domain.offers import OfferBody, OfferKind, WeatherWord
 from scheduler import templates
 from scheduler.safe_liquid import FILTERS, TAGS
 from service import rows
-from service.api.imports import KINDS
+from service.importing import KINDS
 from service.schemas.base import value_of
 from service.schemas.offers import OUR_KEYS, OfferSchema
 

@@ -1,0 +1,158 @@
+"""`whenabouts import`: whole tables from files, all rows or none."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from werkzeug.exceptions import HTTPException
+
+from domain.access import CredentialKind, Principal, Scope
+from domain.clock import SystemClock
+from domain.errors import Fault, Invalid
+from domain.people import Mode
+from service import rows
+from service.cli.opening import opened, the_brand
+from service.cli.output import REFUSED, explained, json_option, show_json, show_table
+from service.importing import KINDS, Importer, Outcome, Watch
+from storage.engine import Database
+
+MOST_SHOWN = 50  # mistakes in the table; the JSON document has them all
+MOST_ROWS = 1_000_000  # on PostgreSQL, where nobody waits for an import
+_TYPES = {"csv": rows.CSV, "json": rows.JSON, "geojson": rows.GEOJSON}
+_PLACE = re.compile(r"^(?:(Line|Row|Feature) (\d+): )?(.*)$", re.DOTALL)
+_ROW = re.compile(r"^/(?:(?:features|data|head)/)?\d+/?")
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("file", type=click.File("rb"))
+@click.option("--brand", "slug", help="The brand's slug; needed where there are several.")
+@click.option(
+    "--dry-run", is_flag=True, help="Check everything, say what would happen, keep nothing."
+)
+@click.option(
+    "--format", "form", type=click.Choice(list(_TYPES)), help="Else the file's ending tells."
+)
+@click.option("--test", "is_test", is_flag=True, help="Import test customers, or their events.")
+@json_option
+@explained
+def import_(
+    kind: str,
+    file: IO[bytes],
+    slug: str | None,
+    dry_run: bool,
+    form: str | None,
+    is_test: bool,
+    as_json: bool,
+) -> None:
+    """Import a FILE (CSV, GeoJSON or JSON; - reads standard input): all rows or none; known names are replaced."""
+    content_type = _TYPES[form or ending(getattr(file, "name", "-"))]
+    mode = Mode.TEST if is_test else Mode.LIVE
+    with opened() as database, _progress() as watch:
+        try:
+            with database.read() as tx:
+                principal = _operator(the_brand(tx, slug).id, mode)
+            outcome = Importer(database, SystemClock(), watch=watch).run(
+                KINDS[kind],
+                file.read(),
+                content_type,
+                principal,
+                dry_run=dry_run,
+                most=_most(database, kind),
+            )
+            refused = None
+        except HTTPException as error:
+            refused = Invalid(error.description or str(error))
+        except Invalid as error:
+            refused = error
+    if refused is None:
+        _show(outcome, as_json)
+    else:
+        _show_refused(refused, as_json)
+        sys.exit(REFUSED)
+
+
+def ending(name: str) -> str:
+    """The form that a file's ending stands for; UsageError where it stands for none."""
+    form = name.rpartition(".")[2].lower()
+    if form not in _TYPES:
+        raise click.UsageError(
+            f"{name} does not end in {', '.join(_TYPES)}; say which with --format."
+        )
+    return form
+
+
+def _operator(brand_id: str, mode: Mode) -> Principal:
+    """Who can open the database may do what every key of the brand may."""
+    return Principal(
+        kind=CredentialKind.SECRET,
+        brand_id=brand_id,
+        mode=mode,
+        credential_id="",
+        scopes=tuple(Scope),
+    )
+
+
+def _most(database: Database, kind: str) -> int:
+    """On SQLite a running service cannot write meanwhile, so a file is as long there as over HTTP."""
+    return KINDS[kind].most if database.is_sqlite else MOST_ROWS
+
+
+@contextmanager
+def _progress() -> Iterator[Watch]:
+    """A bar on standard error while somebody watches."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        yield _watch(bar)
+
+
+def _watch(bar: Progress) -> Watch:
+    task = bar.add_task("reading", total=None)
+
+    def watch(what: str, done: int, of: int) -> None:
+        bar.update(task, description=what, completed=done, total=of or None)
+
+    return watch
+
+
+def _show(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        show_json(outcome)
+        return
+    for warning in outcome.warnings:
+        click.echo(f"Note: {warning}", err=True)
+    done = "Would import" if outcome.dry_run else "Imported"
+    counts = f"{outcome.created} new, {outcome.updated} changed, {outcome.unchanged} as they were"
+    click.echo(f"{done} {outcome.rows} rows: {counts}.")
+
+
+def _show_refused(error: Invalid, as_json: bool) -> None:
+    if as_json:
+        show_json({"code": error.code, "detail": error.detail, "errors": list(error.faults)})
+        return
+    click.echo(f"Error: {error.detail}", err=True)
+    if error.faults:
+        show_table(
+            ["where", "column", "what to do"], map(_cells, error.faults[:MOST_SHOWN]), err=True
+        )
+    if (more := len(error.faults) - MOST_SHOWN) > 0:
+        click.echo(f"… and {more} more; --json lists them all.", err=True)
+
+
+def _cells(fault: Fault) -> tuple[str, str, str]:
+    """A fault as a line of a table: the place that people find in the file, the column, and what to do."""
+    place, number, detail = _PLACE.fullmatch(fault.detail).groups()  # type: ignore[union-attr]  # it matches every text
+    return f"{place or ''} {number or ''}".strip(), _ROW.sub("", fault.pointer), detail

@@ -1,0 +1,331 @@
+"""Many rows at once, all of them or none: what `POST /v1/imports` and `whenabouts import` both do."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import marshmallow as ma
+import msgspec
+
+from domain.access import Principal
+from domain.clock import Clock
+from domain.errors import Fault, Invalid
+from domain.events import Event
+from domain.people import Customer
+from domain.values import Value
+from scheduler import events
+from scheduler.receipts import Code
+from service import catalogue, cautions, rows
+from service.cautions import Cautions
+from service.errors import pointers
+from service.rows import Row
+from service.schemas import fields
+from service.schemas.base import value_of
+from service.schemas.customers import CustomerSchema
+from service.schemas.events import EventSchema
+from service.schemas.geofences import GeofenceSchema
+from service.schemas.items import ItemSchema
+from service.schemas.stores import StoreSchema
+from storage import customers, geofences, items, stores
+from storage.engine import Database, Transaction
+from storage.named import Counts
+
+_MOST_WARNINGS = 100
+_AT_ONCE = 500  # rows saved between two words of progress; their names fill one IN (…)
+
+Watch = Callable[[str, int, int], None]  # what is going on, how far, of how many
+Save = Callable[[Transaction, Principal, Sequence[Any], datetime], Counts]
+
+
+class Kind(NamedTuple):
+    """How rows of one resource become values, and how those are saved."""
+
+    schema: ma.Schema
+    key: str  # the column that names a row
+    most: int  # rows in one import: SQLite lets nobody else write meanwhile
+    value: Callable[[Principal, str, dict[str, Any]], Any]
+    save: Save
+    warn: Callable[[Transaction, Sequence[Any], datetime], Cautions] = cautions.none
+    flat: dict[str, ma.fields.Field[Any]] = {}  # columns that stand for a nested field
+
+    @property
+    def columns(self) -> dict[str, ma.fields.Field[Any]]:
+        return {self.key: fields.text(200), **self.schema.load_fields, **self.flat}
+
+
+class Outcome(Value):
+    """What an import did, or in a dry run would do."""
+
+    dry_run: bool
+    rows: int
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    warnings: list[str] = []
+
+
+class _Undo(Exception):
+    """Ends a dry run: its transaction is rolled back, and only what it found out leaves it."""
+
+    def __init__(self, counts: Counts, warn: Cautions) -> None:
+        super().__init__()
+        self.found = counts, warn
+
+
+class Importer:
+    """Imports into one database. `watch` hears of the progress: it may be told the same again after a retry."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        watch: Watch = lambda what, done, of: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._watch = watch
+
+    def run(
+        self,
+        kind: Kind,
+        body: bytes,
+        content_type: str,
+        principal: Principal,
+        *,
+        dry_run: bool,
+        most: int | None = None,
+    ) -> Outcome:
+        """Saves all rows of the body, or none; Invalid names every wrong row, BadRequest a body that is none.
+
+        `most`: how many rows it takes, where that is not what one request may have.
+        """
+        self._watch("reading", 0, 0)
+        given, left_out = rows.read(body, content_type, kind.columns)
+        if not 1 <= len(given) <= (most or kind.most):
+            raise Invalid(f"One import takes 1 to {most or kind.most} rows; split the file.")
+        values = self._values(kind, given, principal)
+        counts, warn = self._saved(kind, principal, given, values, dry=dry_run)
+        return Outcome(
+            dry_run=dry_run,
+            rows=len(given),
+            warnings=[*left_out, *_warnings(given, warn())],
+            **msgspec.structs.asdict(counts),
+        )
+
+    def _values(self, kind: Kind, given: Sequence[Row], principal: Principal) -> list[Any]:
+        """A value per row; Invalid names every wrong row."""
+        values: list[Any] = []
+        faults: list[Fault] = []
+        seen: dict[str, str] = {}
+        for number, row in enumerate(given):
+            if number % _AT_ONCE == 0:
+                self._watch("checking", number, len(given))
+            try:
+                name, body = _loaded(kind, row, seen)
+                values.append(kind.value(principal, name, body))
+            except Invalid as error:
+                faults.extend(row.fault(fault.pointer, fault.detail) for fault in error.faults)
+        _refuse(faults)
+        return values
+
+    def _saved(
+        self,
+        kind: Kind,
+        principal: Principal,
+        given: Sequence[Row],
+        values: Sequence[Any],
+        *,
+        dry: bool,
+    ) -> tuple[Counts, Cautions]:
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> tuple[Counts, Cautions]:
+            counts = self._save_slices(tx, kind, principal, given, values, now)
+            warn = kind.warn(tx, values, now)
+            if dry:
+                raise _Undo(counts, warn)
+            return counts, warn
+
+        try:
+            return self._database.write(work)
+        except _Undo as undone:
+            return undone.found
+
+    def _save_slices(
+        self,
+        tx: Transaction,
+        kind: Kind,
+        principal: Principal,
+        given: Sequence[Row],
+        values: Sequence[Any],
+        now: datetime,
+    ) -> Counts:
+        """All of them, some at a time; Invalid with the faults of every slice."""
+        total, faults = Counts(), []
+        for start in range(0, len(values), _AT_ONCE):
+            self._watch("saving", start, len(values))
+            try:
+                some = kind.save(tx, principal, values[start : start + _AT_ONCE], now)
+                total = _sum(total, some)
+            except Invalid as error:
+                faults += [_of_row(given, start, fault) for fault in error.faults]
+        self._watch("saving", len(values), len(values))
+        _refuse(faults)
+        return total
+
+
+def _loaded(kind: Kind, row: Row, seen: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    body = {**row.values}
+    given = body.get(kind.key) if kind.key in kind.schema.load_fields else body.pop(kind.key, None)
+    name, faults = _name(kind, given, row, seen)
+    try:
+        loaded = kind.schema.load(body, unknown=ma.RAISE)
+    except ma.ValidationError as error:
+        raise Invalid("", faults=(*faults, *pointers("", error.messages))) from None
+    if faults:
+        raise Invalid("", faults=tuple(faults))
+    return name, loaded
+
+
+def _name(kind: Kind, given: Any, row: Row, seen: dict[str, str]) -> tuple[str, list[Fault]]:
+    pointer = f"/{kind.key}"
+    if given is None:
+        return "", [Fault(pointer=pointer, detail="Missing: it names the row.")]
+    try:
+        name = str(fields.text(200).deserialize(given))
+    except ma.ValidationError as error:
+        return "", list(pointers(pointer, error.messages))
+    if name in seen:
+        return "", [Fault(pointer=pointer, detail=f"The same as in {seen[name].lower()}.")]
+    seen[name] = row.place
+    return name, []
+
+
+def _of_row(given: Sequence[Row], start: int, fault: Fault) -> Fault:
+    """What storage calls `/7/store` of the rows from `start` on, as the row says it."""
+    _, number, rest = fault.pointer.split("/", 2)
+    return given[start + int(number)].fault(rest and f"/{rest}", fault.detail)
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        mistakes = "one mistake" if len(faults) == 1 else f"{len(faults)} mistakes"
+        raise Invalid(f"Nothing was imported: {mistakes}.", faults=tuple(faults))
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return Counts(
+        created=one.created + other.created,
+        updated=one.updated + other.updated,
+        unchanged=one.unchanged + other.unchanged,
+    )
+
+
+def _warnings(given: Sequence[Row], warnings: Sequence[Sequence[str]]) -> list[str]:
+    found = [
+        f"{row.place}: {warning}"
+        for row, some in zip(given, warnings, strict=True)
+        for warning in some
+    ]
+    more = len(found) - _MOST_WARNINGS
+    return found if more <= 0 else [*found[:_MOST_WARNINGS], f"… and {more} more of these."]
+
+
+def _store(principal: Principal, name: str, body: dict[str, Any]) -> Any:
+    return catalogue.store_of(body, brand_id=principal.brand_id, external_id=name)
+
+
+def _fence(principal: Principal, name: str, body: dict[str, Any]) -> Any:
+    return catalogue.fence_of(body, brand_id=principal.brand_id, external_id=name)
+
+
+def _item(principal: Principal, name: str, body: dict[str, Any]) -> Any:
+    return catalogue.item_of(body, brand_id=principal.brand_id, sku=name)
+
+
+def _customer(principal: Principal, name: str, body: dict[str, Any]) -> Customer:
+    who = {"brand_id": principal.brand_id, "mode": principal.mode, "external_id": name}
+    return value_of(body, Customer, id="", **who)
+
+
+def _event(principal: Principal, name: str, body: dict[str, Any]) -> Event:
+    return value_of({**body, "event_id": str(body["event_id"])}, Event)
+
+
+def _save_events(
+    tx: Transaction, principal: Principal, some: Sequence[Event], now: datetime
+) -> Counts:
+    receipt = events.take(tx, principal, some, now=now)
+    codes = {each.event_id: each.code for each in receipt.rejected}
+    faults = [
+        Fault(pointer=f"/{n}/", detail=f"{code}: {_REJECTED[Code(code)]}")
+        for n, event in enumerate(some)
+        if (code := codes.get(event.event_id))
+    ]
+    if faults:
+        raise Invalid("", faults=tuple(faults))
+    return Counts(created=receipt.accepted, unchanged=len(some) - receipt.accepted)
+
+
+_REJECTED = {
+    Code.FUTURE: "occurred_at lies in the future.",
+    Code.TOO_OLD: "occurred_at lies too far back.",
+    Code.CONSENT_MISSING: "the person has not consented to this purpose; leave the row out.",
+    Code.BEFORE_CONSENT: "the person had not yet consented to this purpose; leave the row out.",
+    Code.CUSTOMER_MISSING: "name the customer.",
+    Code.CUSTOMER_NOT_ALLOWED: "a device reports for its own customer only.",
+    Code.UNKNOWN_CUSTOMER: "there is no such customer; import the customers first.",
+    Code.STORE_MISSING: "name the store.",
+    Code.UNKNOWN_STORE: "there is no such store; import the stores first.",
+    Code.UNKNOWN_DECISION: "there is no such decision for this customer.",
+}
+
+
+def _put_many(module: Any) -> Save:
+    def save(tx: Transaction, principal: Principal, values: Sequence[Any], now: datetime) -> Counts:
+        counts: Counts = module.put_many(tx, values, now=now)
+        return counts
+
+    return save
+
+
+class _FenceRow(GeofenceSchema):
+    """A fence as a table has it: a circle is three columns."""
+
+    @ma.pre_load
+    def _as_shape(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        circle = {name: body.pop(name) for name in _CIRCLE if name in body}
+        if circle and "shape" not in body:
+            center = [_number(circle.get("longitude")), _number(circle.get("latitude"))]
+            radius = _number(circle.get("radius_m"))
+            body["shape"] = {"type": "circle", "center": center, "radius_m": radius}
+        return body
+
+
+def _number(value: Any) -> Any:
+    """A cell of text as the number it spells; what spells none stays for the shape to refuse."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+_CIRCLE = {name: ma.fields.Float() for name in ("latitude", "longitude", "radius_m")}
+KINDS: dict[str, Kind] = {
+    "stores": Kind(
+        StoreSchema(), "external_id", 50_000, _store, _put_many(stores), cautions.of_stores
+    ),
+    "geofences": Kind(
+        _FenceRow(),
+        "external_id",
+        50_000,
+        _fence,
+        _put_many(geofences),
+        cautions.of_fences,
+        dict(_CIRCLE),
+    ),
+    "items": Kind(ItemSchema(), "sku", 50_000, _item, _put_many(items)),
+    "customers": Kind(CustomerSchema(), "external_id", 20_000, _customer, _put_many(customers)),
+    "events": Kind(EventSchema(), "event_id", 10_000, _event, _save_events),
+}
