@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -14,6 +15,7 @@ from domain.errors import Fault, Invalid
 CSV, JSON, GEOJSON = "text/csv", "application/json", "application/geo+json"
 TYPES = (CSV, JSON, GEOJSON)
 _DELIMITERS = (",", ";", "\t")
+_KEEP = "\ufdd0"  # no character, so it stands in no text: it guards a blank that was quoted
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -59,13 +61,17 @@ def _decoded(body: bytes) -> Any:
         raise BadRequest("The body is not JSON.") from None
 
 
+def marked(text: str) -> bool:
+    """Whether a cell must be quoted for what guards quoted blanks; no text that people write needs it."""
+    return text.startswith(_KEEP) or text.endswith(_KEEP)
+
+
 def _csv(text: str, fields: Mapping[str, ma.fields.Field[Any]]) -> Iterator[Row]:
     delimiter = _delimiter(text.split("\n", 1)[0], fields)
-    lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
-    )
+    guarded = io.StringIO(_guarded(text, delimiter), newline="")
+    lines = csv.reader(guarded, delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
-        columns = [column.strip() for column in next(lines, [])]
+        columns = [_bare(column.strip()).strip() for column in next(lines, [])]
         _refuse_columns(columns, fields)
         number = 0
         for cells in lines:
@@ -74,6 +80,26 @@ def _csv(text: str, fields: Mapping[str, ma.fields.Field[Any]]) -> Iterator[Row]
                 number += 1
     except csv.Error as error:
         raise BadRequest(f"Line {lines.line_num} is not CSV: {error}.") from None
+
+
+def _guarded(text: str, delimiter: str) -> str:
+    """The text with the blanks at the edges of quoted cells kept from being taken for padding.
+
+    The reader below does not tell what was quoted, and around other cells blanks are padding.
+    """
+    quoted = re.compile(rf'(^|[\r\n{delimiter}])( *)"([^"]*(?:""[^"]*)*)"')
+
+    def keep(found: re.Match[str]) -> str:
+        inner = found[3]
+        if inner == inner.strip() and not marked(inner):
+            return found[0]
+        return f'{found[1]}{found[2]}"{_KEEP}{inner}{_KEEP}"'
+
+    return quoted.sub(keep, text)
+
+
+def _bare(cell: str) -> str:
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == _KEEP else cell
 
 
 def _line(
@@ -90,7 +116,8 @@ def _line(
         raise Invalid("A line does not fit the head.", faults=(row.fault("", detail),))
     for column, cell in zip(columns, cells, strict=True):
         if cell.strip():
-            _place(row.values, column, _cell(fields[column.split(".")[0]], cell.strip()))
+            field = fields[column.split(".")[0]]
+            _place(row.values, column, _cell(field, _bare(cell.strip())))
     return row
 
 
@@ -129,7 +156,12 @@ def _refuse_columns(columns: list[str], fields: Mapping[str, ma.fields.Field[Any
 
 def _cell(field: ma.fields.Field[Any], text: str) -> Any:
     """A cell as the field wants it; what does not fit stays text, for the field to refuse."""
+    if not isinstance(field, ma.fields.Str):
+        text = text.strip()
     if isinstance(field, ma.fields.List) and isinstance(field.inner, ma.fields.Str):
+        words = _json_cell(text) if text.startswith("[") else None
+        if isinstance(words, list):
+            return words
         return [part.strip() for part in text.split("|") if part.strip()]
     if isinstance(field, ma.fields.List | ma.fields.Dict | ma.fields.Nested):
         return _json_cell(text)

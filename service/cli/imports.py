@@ -15,7 +15,7 @@ from domain.access import CredentialKind, Principal, Scope
 from domain.clock import SystemClock
 from domain.errors import Fault, Invalid
 from domain.people import Mode
-from service import rows
+from service.cli.files import FORMS, ending
 from service.cli.opening import opened, the_brand
 from service.cli.output import REFUSED, explained, json_option, show_json, show_table
 from service.importing import KINDS, Importer, Outcome, Watch
@@ -23,7 +23,6 @@ from storage.engine import Database
 
 MOST_SHOWN = 50  # mistakes in the table; the JSON document has them all
 MOST_ROWS = 1_000_000  # on PostgreSQL, where nobody waits for an import
-_TYPES = {"csv": rows.CSV, "json": rows.JSON, "geojson": rows.GEOJSON}
 _PLACE = re.compile(r"^(?:(Line|Row|Feature) (\d+): )?(.*)$", re.DOTALL)
 _ROW = re.compile(r"^/(?:(?:features|data|head)/)?\d+/?")
 
@@ -36,7 +35,7 @@ _ROW = re.compile(r"^/(?:(?:features|data|head)/)?\d+/?")
     "--dry-run", is_flag=True, help="Check everything, say what would happen, keep nothing."
 )
 @click.option(
-    "--format", "form", type=click.Choice(list(_TYPES)), help="Else the file's ending tells."
+    "--format", "form", type=click.Choice(list(FORMS)), help="Else the file's ending tells."
 )
 @click.option("--test", "is_test", is_flag=True, help="Import test customers, or their events.")
 @json_option
@@ -51,7 +50,7 @@ def import_(
     as_json: bool,
 ) -> None:
     """Import a FILE (CSV, GeoJSON or JSON; - reads standard input): all rows or none; known names are replaced."""
-    content_type = _TYPES[form or ending(getattr(file, "name", "-"))]
+    content_type = FORMS[form or ending(getattr(file, "name", "-"))]
     mode = Mode.TEST if is_test else Mode.LIVE
     with opened() as database, _progress() as watch:
         try:
@@ -75,16 +74,6 @@ def import_(
     else:
         _show_refused(refused, as_json)
         sys.exit(REFUSED)
-
-
-def ending(name: str) -> str:
-    """The form that a file's ending stands for; UsageError where it stands for none."""
-    form = name.rpartition(".")[2].lower()
-    if form not in _TYPES:
-        raise click.UsageError(
-            f"{name} does not end in {', '.join(_TYPES)}; say which with --format."
-        )
-    return form
 
 
 def _operator(brand_id: str, mode: Mode) -> Principal:

@@ -11,6 +11,7 @@ _COMMANDS = {
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
     "engine": "run:engine",
+    "export": "exports:export",
     "fcm-emulator": "emulator:fcm_emulator",
     "import": "imports:import_",
     "keys": "brands:keys",

@@ -1,4 +1,4 @@
-"""`whenabouts import` as admins' scripts meet it: beside nothing but a database, one document, exit codes."""
+"""`whenabouts import` and `export` as admins' scripts meet it: beside nothing but a database, one document, exit codes."""
 
 import json
 import os
@@ -133,3 +133,25 @@ def test_more_rows_than_sqlite_takes_at_once_are_refused_with_a_remedy(folder: P
     done = call("import", "items", write(folder, "items.csv", "sku,name,category\n" + rows))
     assert done.exit_code == 1
     assert "split the file" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "geojson"])
+def test_an_exported_file_comes_back_unchanged(folder: Path, ending: str) -> None:
+    call("import", "stores", write(folder, "stores.csv", STORES))
+    file = str(folder / f"out.{ending}")
+    done = call("export", "stores", file)
+    assert (done.exit_code, done.stdout) == (
+        0, f"Wrote {file}, {Path(file).stat().st_size} bytes.\n",
+    )  # fmt: skip
+    assert document(call("import", "stores", file, "--json"))["unchanged"] == 2
+    told = document(call("export", "stores", file, "--json"))
+    assert told == {"file": file, "bytes": Path(file).stat().st_size}
+    assert [path.name for path in folder.glob("*.part")] == []
+
+
+def test_an_export_goes_to_standard_output_and_items_are_json(folder: Path) -> None:
+    out = call("export", "items", "-", "--format", "json")
+    assert (out.exit_code, json.loads(out.stdout)) == (0, [])
+    assert call("export", "items", str(folder / "items.geojson")).exit_code == 2
+    assert call("export", "items", "-").exit_code == 2
+    assert call("export", "items", "-", "--format", "csv", "--json").exit_code == 2

@@ -164,6 +164,7 @@ class Town:
             "messages": {"message_id": decision["message_id"]},
             "keys": {"key_id": self.admin.get("/v1/keys").json["data"][0]["id"]},
             "imports": {"kind": "stores"},
+            "exports": {"kind": "stores"},
         }
 
     def _decided(self) -> dict[str, Any]:
