@@ -1,15 +1,15 @@
 """The fence index and the state machine: exactness, speed, memory, edits, nearest; beside the peers that are installed.
 
-`python -m bench.geofence [--json] [--quick] [--postgis URL] [--pairs N]`. One thread, medians of repeats, the peers on
+`python -m bench.geofence [--json] [--quick] [--only PART] [--postgis URL] [--pairs N]`. One thread, medians of repeats, the peers on
 the same stores and people in the same run.
 """
 
-import gc
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from geofence.transitions import DeviceState, Fences, step
 
 BATCH = 1_000
 PEOPLE = 200_000
+AT_ONCE = 50_000  # pairs at the edge in one index
 
 
 def index_of(stores: Stores) -> FenceIndex:
@@ -36,13 +37,18 @@ def index_of(stores: Stores) -> FenceIndex:
 
 def exactness(pairs: int) -> Table:
     """Pairs of a fence and a position on its edge, or off it by a nanometre to a metre, against geopy."""
-    part = min(pairs, 50_000)
-    wrong = sum(len(wrong_at(at_the_edge(part, 5, n))) for n in range(pairs // part))
+    wrong = done = 0
+    for n in range(-(-pairs // AT_ONCE)):
+        part = min(AT_ONCE, pairs - done)
+        wrong += len(wrong_at(at_the_edge(part, 5, n)))
+        done += part
+        if done % (10 * AT_ONCE) == 0 or done == pairs:
+            progress(f"{done:,} of {pairs:,} pairs at the edge, {wrong} decided otherwise")
     return Table(
         title="exactness at the edge",
         columns=("pairs", "decided otherwise than geopy"),
-        rows=((pairs // part * part, wrong),),
-        note="radii 10 m to 100 km, all over the earth, poles and antimeridian included",
+        rows=((done, wrong),),
+        note="radii 10 m to 100 km, all over the earth, poles and antimeridian included; geopy measures every pair",
     )
 
 
@@ -228,7 +234,7 @@ def editing(world: World, size: int, seconds: float) -> Table:
     progress(f"edits, {size:,} fences")
     live = LiveIndex(index_of(world.stores(size)))
     points = list(zip(*(column.tolist() for column in world.people(PEOPLE)), strict=True))
-    edits, looks, done = [], [], 0
+    edits, looks, done = list[float](), list[float](), 0
     end = time.perf_counter() + seconds
     started = time.perf_counter()
     while (now := time.perf_counter()) < end:
@@ -269,24 +275,36 @@ def nearby(world: World, sizes: list[int]) -> Table:
     )
 
 
+def _sizes(asked: Namespace) -> list[int]:
+    return [10_000, 100_000] if asked.quick else [10_000, 100_000, 1_000_000]
+
+
+def _repeats(asked: Namespace) -> int:
+    return 3 if asked.quick else 5
+
+
+PARTS: dict[str, Callable[[Namespace, World], Iterable[Table]]] = {
+    "matching": lambda asked, world: matching(world, _sizes(asked), asked.postgis, _repeats(asked)),
+    "walking": lambda asked, world: [
+        walking(world, [_sizes(asked)[0], _sizes(asked)[-1]], _repeats(asked))
+    ],
+    "edits": lambda asked, world: [editing(world, _sizes(asked)[-1], 3 if asked.quick else 15)],
+    "nearby": lambda asked, world: [nearby(world, [_sizes(asked)[-1]])],
+    "memory": lambda asked, _: [memory([_sizes(asked)[-1]])],
+    "exactness": lambda asked, _: [
+        exactness(asked.pairs or (50_000 if asked.quick else 10_000_000))
+    ],
+}
+
+
 def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--postgis", help="URL of a database to use instead of starting one")
     parser.add_argument("--pairs", type=int, help="pairs at the edge to compare with geopy")
+    parser.add_argument("--only", choices=list(PARTS), help="this part alone")
     asked = parser.parse_args()
-    sizes = [10_000, 100_000] if asked.quick else [10_000, 100_000, 1_000_000]
-    repeats = 3 if asked.quick else 5
-    world = World()
-    pairs = asked.pairs or (50_000 if asked.quick else 10_000_000)
-    tables = [*matching(world, sizes, asked.postgis, repeats)]
-    gc.collect()
-    tables += [
-        walking(world, [sizes[0], sizes[-1]], repeats),
-        editing(world, sizes[-1], 3 if asked.quick else 15),
-    ]
-    tables += [nearby(world, [sizes[-1]]), memory([sizes[-1]])]
-    progress(f"exactness, {pairs:,} pairs")
-    tables.append(exactness(pairs))
+    parts = [asked.only] if asked.only else list(PARTS)
+    tables = [table for part in parts for table in PARTS[part](asked, World())]
     publish("geofence", tables, as_json=asked.json, quick=asked.quick)
 
 

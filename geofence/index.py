@@ -40,6 +40,9 @@ class Layer(NamedTuple):
         return cls(Packed(Fences.of(there)), changes)
 
 
+UNCHANGED = Layer.of({})
+
+
 class FenceIndex:
     """Fences by position. Ids are anything hashable; shapes are circles of any radius and polygons.
 
@@ -172,7 +175,7 @@ class FenceIndex:
 
     def _layered(self, changes: dict[Any, Shape | None]) -> tuple[Packed, tuple[Layer, ...]]:
         """Base and layers with `changes` on top: fresh while they are few, then in the middle, then in the base."""
-        middle, fresh = (*self._over, Layer.of({}), Layer.of({}))[:2]
+        middle, fresh = (*self._over, UNCHANGED, UNCHANGED)[:2]
         changes = {**fresh.changes, **changes}
         if len(changes) <= MOST_FRESH < len(self._base):
             return self._base, (middle, Layer.of(changes))

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import ChainMap, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -16,7 +17,7 @@ from geofence.shapes import parse_shape
 from geofence.transitions import Fences
 from storage import fences as storage
 from storage import geofences
-from storage.engine import Database
+from storage.engine import Database, Transaction
 from storage.fences import Edit, Outline
 
 MOST_BRANDS = 64  # whose fences are kept; one more pushes out whoever was asked for longest ago
@@ -131,27 +132,32 @@ class Followed:
             return
         with self._database.read() as tx:
             edits = storage.how_many_edits(tx, self._brand_id, since) if since else None
+            if edits is not None and edits <= self._at_once:
+                self._read_edits(tx)
+                return
         # Where half of everything is new, reading everything is cheaper than changing it.
-        few = edits is not None and edits <= max(self._at_once, len(self._live.current) / 2)
-        read = self._read_edits if few else self._read_all
-        if since and (edits is None or edits > self._at_once):
+        few = edits is not None and edits <= len(self._live.current) / 2
+        read = partial(self._read, self._read_edits if few else self._read_all)
+        if since:
             self._long = LongRead(read, self._patience_s)
         else:
             read()
 
-    def _read_all(self) -> None:
+    def _read(self, read: Callable[[Transaction], None]) -> None:
         with self._database.read() as tx:
-            revision = geofences.revision(tx, self._brand_id)
-            fences = _whole(storage.outlines(tx, self._brand_id))
+            read(tx)
+
+    def _read_all(self, tx: Transaction) -> None:
+        revision = geofences.revision(tx, self._brand_id)
+        fences = _whole(storage.outlines(tx, self._brand_id))
         with self._lock:
             self._live = LiveIndex(fences.index)
             self._snapshot = Snapshot(revision, fences)
 
-    def _read_edits(self) -> None:
+    def _read_edits(self, tx: Transaction) -> None:
         old = self.snapshot
-        with self._database.read() as tx:
-            revision = geofences.revision(tx, self._brand_id)
-            edits = list(storage.edits(tx, self._brand_id, old.revision))
+        revision = geofences.revision(tx, self._brand_id)
+        edits = list(storage.edits(tx, self._brand_id, old.revision))
         waits = _waits(old.fences.dwell_s, edits)
         # First the waits: who looks meanwhile may see the new index, and must not enter a fence without its dwell.
         self._show(old.revision, self._live.current, waits)

@@ -10,8 +10,23 @@ from domain.values import Value
 from storage import fence_changes
 from storage.engine import Transaction
 from storage.models import FenceEditRow, GeofenceRow, StoreRow
+from storage.models.base import Id
+from storage.prepared import Prepared
 
 _AT_ONCE = 5_000  # rows in memory while a large brand is read
+_PORTIONS = {"yield_per": _AT_ONCE}
+
+_SINCE = (
+    FenceEditRow.brand_id == sa.bindparam("brand", type_=Id),
+    FenceEditRow.revision > sa.bindparam("since", type_=sa.Integer),
+)
+_EDITS = (
+    sa.select(FenceEditRow.geofence_id, GeofenceRow.shape, GeofenceRow.dwell_s)
+    .outerjoin(GeofenceRow, sa.and_(GeofenceRow.id == FenceEditRow.geofence_id, GeofenceRow.active))
+    .where(*_SINCE)
+)
+_COUNTING = sa.select(sa.func.count(FenceEditRow.geofence_id)).where(*_SINCE)
+_EDIT_COUNT = Prepared(sqlite=_COUNTING, postgresql=_COUNTING)
 
 
 class Outline(Value):
@@ -44,20 +59,14 @@ def outlines(tx: Transaction, brand_id: str) -> Iterator[Outline]:
     query = sa.select(GeofenceRow.id, GeofenceRow.shape, GeofenceRow.dwell_s).where(
         GeofenceRow.brand_id == brand_id, GeofenceRow.active
     )
-    for row in tx.execute(query.execution_options(yield_per=_AT_ONCE)):
+    for row in tx.execute(query, execution_options=_PORTIONS):
         yield msgspec.convert(row._mapping, Outline)
 
 
 def edits(tx: Transaction, brand_id: str, since: int) -> Iterator[Edit]:
     """What has become of the fences edited after revision `since`, read in portions."""
-    query = (
-        sa.select(FenceEditRow.geofence_id, GeofenceRow.shape, GeofenceRow.dwell_s)
-        .outerjoin(
-            GeofenceRow, sa.and_(GeofenceRow.id == FenceEditRow.geofence_id, GeofenceRow.active)
-        )
-        .where(FenceEditRow.brand_id == brand_id, FenceEditRow.revision > since)
-    )
-    for fence_id, shape, dwell_s in tx.execute(query.execution_options(yield_per=_AT_ONCE)):
+    found = tx.execute(_EDITS, {"brand": brand_id, "since": since}, execution_options=_PORTIONS)
+    for fence_id, shape, dwell_s in found:
         there = None if shape is None else Outline(id=fence_id, shape=shape, dwell_s=dwell_s)
         yield Edit(fence_id, there)
 
@@ -67,10 +76,8 @@ def how_many_edits(tx: Transaction, brand_id: str, since: int) -> int | None:
     # Half of what is kept: the rest is room for the changes committed between this look and the next.
     if since < fence_changes.revision(tx, brand_id) - fence_changes.KEPT // 2:
         return None
-    query = sa.select(sa.func.count()).where(
-        FenceEditRow.brand_id == brand_id, FenceEditRow.revision > since
-    )
-    return tx.execute(query).scalar_one()
+    ((count,),) = _EDIT_COUNT.rows(tx, brand=brand_id, since=since)
+    return int(count)
 
 
 def named(tx: Transaction, fence_ids: Collection[str]) -> dict[str, Named]:
