@@ -5,6 +5,10 @@ import unicodedata
 from datetime import datetime
 from enum import StrEnum
 
+from domain.fatigue import Fatigue
+from domain.occasions import Occasions
+from domain.tastes import Tastes
+from domain.traits import Leaning
 from domain.values import Value
 
 
@@ -181,3 +185,7 @@ class Profile(Value):
     rate: float = 0.0  # decayed visits within the 45-day memory
     rate_as_of: datetime | None = None
     evidence: float = 0.0  # nats by which the own wheel foretold the visits better than the brand's
+    tastes: Tastes = Tastes()
+    traits: tuple[Leaning, ...] = ()
+    occasions: Occasions = Occasions()
+    fatigue: Fatigue = Fatigue()

@@ -39,3 +39,25 @@ class Tastes(Value, array_like=True):
     last: tuple[str, ...] = ()
     forgotten: int = 0
     price: Price = Price()
+
+
+class Tagged(Value, array_like=True):
+    """Everybody's orders in one category: their decayed number, and how many bore the tags of a trait's rule."""
+
+    category: str
+    weight: int
+    traits: dict[str, int] = {}
+
+
+class Everybody(Value, array_like=True):
+    """What all of a brand's people choose together: one small row per brand, which evidence is measured against."""
+
+    tastes: Tastes = Tastes()
+    tagged: tuple[Tagged, ...] = ()
+
+    def share(self, category: str, trait: str, *, least: float) -> float | None:
+        """The share of the orders in a category that bear the tags of a trait; None below `least` orders."""
+        of = next((each for each in self.tagged if each.category == category), None)
+        if of is None or of.weight < 1000 * least:
+            return None
+        return of.traits.get(trait, 0) / of.weight

@@ -1,5 +1,6 @@
 """How surely something is a habit and no chance: Bayes factors in nats. Pure."""
 
+from datetime import UTC, datetime
 from math import lgamma, log
 
 SURE = 3.0  # nats: twenty to one. Nothing weaker is called a habit
@@ -18,6 +19,11 @@ def against_share(times: float, of: float, share: float) -> float:
     a, b = _BELIEF * q, _BELIEF * (1 - q)
     own = _log_beta(times + a, rest + b) - _log_beta(a, b)
     return own - times * log(q) - rest * log(1 - q)
+
+
+def day_of(at: datetime) -> int:
+    """Days since 1970 in UTC, by which small evidence is dated."""
+    return int(at.astimezone(UTC).timestamp() // 86_400)
 
 
 def _log_beta(a: float, b: float) -> float:

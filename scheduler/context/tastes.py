@@ -9,15 +9,15 @@ import base64
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from domain.events import LineItem
 from domain.people import sensitive_word
-from domain.tastes import Liked, Price, Tastes
-from scheduler.context.evidence import SURE, against_share
+from domain.tastes import Everybody, Liked, Price, Tagged, Tastes
+from scheduler.context.evidence import SURE, against_share, day_of
 
 TAU_DAYS = 60.0
 LONGEST_NAME = 24  # bytes of UTF-8; what is longer is stored as a hash
@@ -27,14 +27,26 @@ _USUAL_SHARE = 0.5
 _WHOLE = 1000  # weights are stored in thousandths
 
 
-class _Room(NamedTuple):
+_LAST = 2  # items of the last order that are remembered
+
+
+class Table(NamedTuple):
     """What a table may hold: so many entries, and so many bytes of names in all."""
 
     entries: int
     bytes: int
 
 
-ITEMS, CATEGORIES, SERVICES, LAST = _Room(12, 132), _Room(6, 66), _Room(4, 44), _Room(2, 48)
+class Room(NamedTuple):
+    """How much may be known: of a person so little that it fits into their profile, of a brand enough to compare with."""
+
+    items: Table
+    categories: Table
+    services: Table
+
+
+PERSON = Room(Table(12, 132), Table(6, 66), Table(4, 44))
+BRAND = Room(Table(200, 4800), Table(60, 1440), Table(40, 960))
 
 
 class Usual(NamedTuple):
@@ -56,7 +68,12 @@ def short(name: str) -> str:
 
 
 def with_order(
-    tastes: Tastes, items: Sequence[LineItem], *, at: datetime, service: str | None = None
+    tastes: Tastes,
+    items: Sequence[LineItem],
+    *,
+    at: datetime,
+    service: str | None = None,
+    room: Room = PERSON,
 ) -> Tastes:
     """The tastes after one more order, which may be older than the newest known one; `at` is aware.
 
@@ -66,20 +83,20 @@ def with_order(
     services = [service] if service and tellable(service) else []
     if not chosen and not services:
         return tastes
-    day = _day(at)
+    day = day_of(at)
     newest, then = _faded(tastes, day), math.exp(min(0, day - tastes.as_of) / TAU_DAYS)
     gain = round(_WHOLE * then)
     categories = {item.category for item in chosen if item.category}
-    liked, lost = _more(newest.categories, categories, gain, CATEGORIES)
+    liked, lost = _more(newest.categories, categories, gain, room.categories)
     skus = list(dict.fromkeys(short(item.sku) for item in chosen))
     return msgspec.structs.replace(
         newest,
         orders=tastes.orders + bool(chosen),
         weight=newest.weight + (gain if chosen else 0),
-        items=_more(newest.items, skus, gain, ITEMS)[0],
+        items=_more(newest.items, skus, gain, room.items)[0],
         categories=liked,
-        services=_more(newest.services, services, gain, SERVICES)[0],
-        last=tuple(skus[: LAST.entries]) if skus and day >= tastes.as_of else tastes.last,
+        services=_more(newest.services, services, gain, room.services)[0],
+        last=tuple(skus[:_LAST]) if skus and day >= tastes.as_of else tastes.last,
         forgotten=tastes.forgotten + lost,
         price=_priced(newest.price, chosen, then),
     )
@@ -109,6 +126,17 @@ def ranked(
         return (1 - _AGAIN) * share + _AGAIN * (name in tastes.last), popular
 
     return [names.get(name, name) for name in sorted({*own, *names}, key=_first_best(chance))]
+
+
+def popularity(everybody: Tastes, table: Sequence[Liked], name: str) -> float | None:
+    """The share of everybody's orders with this name; of one that is not in the full table, at most its least. None where
+    nobody's choices are known.
+    """
+    if not everybody.weight or not table:
+        return None
+    known = next((each.weight for each in table if each.name == short(name)), None)
+    weight = min(each.weight for each in table) if known is None else known
+    return min(1.0, weight / everybody.weight)
 
 
 def usual(
@@ -142,6 +170,40 @@ def never(tastes: Tastes, popularity: Mapping[str, float]) -> list[Usual]:
     return sorted((each for each in missed if each.nats > sure), key=lambda each: -each.nats)
 
 
+def of_all(
+    everybody: Everybody,
+    items: Sequence[LineItem],
+    tagged: Mapping[str, frozenset[str]],
+    *,
+    at: datetime,
+    service: str | None = None,
+) -> Everybody:
+    """What all choose, after one more order; `tagged`: the traits whose tags it bears, by category of the catalogue."""
+    tastes = with_order(everybody.tastes, items, at=at, service=service, room=BRAND)
+    fade = _fade(everybody.tastes, at)
+    gain = round(_WHOLE * math.exp(min(0, day_of(at) - everybody.tastes.as_of) / TAU_DAYS))
+    known = {each.category: each for each in everybody.tagged}
+    for category, traits in tagged.items():
+        known[category] = _tagged_more(known.get(category), category, traits, gain, fade)
+    return Everybody(
+        tastes=msgspec.structs.replace(tastes, as_of=max(tastes.as_of, day_of(at))),
+        tagged=tuple(
+            each if name in tagged else _tagged_more(each, name, None, 0, fade)
+            for name, each in list(known.items())[-BRAND.categories.entries :]
+        ),
+    )
+
+
+def _tagged_more(
+    old: Tagged | None, category: str, traits: frozenset[str] | None, gain: int, fade: float
+) -> Tagged:
+    before = old or Tagged(category=category, weight=0)
+    more = {trait: round(weight * fade) for trait, weight in before.traits.items()}
+    for trait in traits or ():
+        more[trait] = more.get(trait, 0) + gain
+    return Tagged(category=category, weight=round(before.weight * fade) + gain, traits=more)
+
+
 def _first_best(
     chance: Callable[[str], tuple[float, float]],
 ) -> Callable[[str], tuple[float, float, str]]:
@@ -152,12 +214,8 @@ def _first_best(
     return order
 
 
-def _day(at: datetime) -> int:
-    return int(at.astimezone(UTC).timestamp() // 86_400)
-
-
 def _fade(tastes: Tastes, at: datetime) -> float:
-    return math.exp(-max(0, _day(at) - tastes.as_of) / TAU_DAYS)
+    return math.exp(-max(0, day_of(at) - tastes.as_of) / TAU_DAYS)
 
 
 def _faded(tastes: Tastes, day: int) -> Tastes:
@@ -183,7 +241,7 @@ def _all_faded(table: Iterable[Liked], fade: float) -> tuple[Liked, ...]:
 
 
 def _more(
-    table: Sequence[Liked], names: Iterable[str], gain: int, room: _Room
+    table: Sequence[Liked], names: Iterable[str], gain: int, room: Table
 ) -> tuple[tuple[Liked, ...], int]:
     """The table with these chosen once more, and how many of the weakest had to leave it."""
     by_name = {each.name: each for each in table}
@@ -200,7 +258,7 @@ def _more(
     return tuple(reversed(by_strength[lost:])), lost
 
 
-def _too_many(table: Sequence[Liked], room: _Room) -> bool:
+def _too_many(table: Sequence[Liked], room: Table) -> bool:
     return len(table) > room.entries or sum(len(each.name.encode()) for each in table) > room.bytes
 
 
