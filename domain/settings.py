@@ -26,4 +26,6 @@ class Settings(Value):
     weather_api_key: str | None = None
     weather_contact: str | None = None
     weather_max_age_s: int = 2700
+    geocoder: Literal["none", "nominatim", "photon"] = "none"
+    geocoder_url: str | None = None
     register_per_minute: int = 600

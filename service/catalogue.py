@@ -6,6 +6,7 @@ from domain.errors import Fault, Invalid
 from domain.items import Item
 from domain.places import Geofence, Store
 from geofence.shapes import Circle, parse_shape
+from service.locating import require_position
 from service.placing import on_land, placed
 from service.schemas.base import value_of
 
@@ -13,7 +14,8 @@ _TAKEN = "nearby"  # GET /v1/geofences/nearby is another call
 
 
 def store_of(body: dict[str, Any], *, brand_id: str, external_id: str) -> Store:
-    """The store of a validated body, with what its coordinates tell."""
+    """The store of a validated body, with what its coordinates tell; Invalid where it has none."""
+    require_position(body)
     return value_of(placed(body), Store, id="", brand_id=brand_id, external_id=external_id)
 
 

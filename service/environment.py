@@ -104,6 +104,7 @@ _CHECKS = {
     "fcm_credentials": _account,
     "fcm_ca_file": _certificates,
     "weather_url": _web_address,
+    "geocoder_url": _web_address,
 }
 
 

@@ -1,6 +1,7 @@
 """Many rows at once, all of them or none: what `POST /v1/imports` and `whenabouts import` both do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from scheduler.receipts import Code
 from service import catalogue, cautions, rows
 from service.cautions import Cautions
 from service.errors import pointers
+from service.locating import Body, Locator, Watch
 from service.rows import Row
 from service.schemas import fields
 from service.schemas.base import value_of
@@ -33,7 +35,6 @@ from storage.named import Counts
 _MOST_WARNINGS = 100
 _AT_ONCE = 500  # rows saved between two words of progress; their names fill one IN (…)
 
-Watch = Callable[[str, int, int], None]  # what is going on, how far, of how many
 Save = Callable[[Transaction, Principal, Sequence[Any], datetime], Counts]
 
 
@@ -47,6 +48,7 @@ class Kind(NamedTuple):
     save: Save
     warn: Callable[[Transaction, Sequence[Any], datetime], Cautions] = cautions.none
     flat: dict[str, ma.fields.Field[Any]] = {}  # columns that stand for a nested field
+    addressed: bool = False  # whether an address may stand for coordinates
 
     @property
     def columns(self) -> dict[str, ma.fields.Field[Any]]:
@@ -79,11 +81,13 @@ class Importer:
         self,
         database: Database,
         clock: Clock,
+        locator: Locator,
         *,
         watch: Watch = lambda what, done, of: None,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._locator = locator
         self._watch = watch
 
     def run(
@@ -98,36 +102,49 @@ class Importer:
     ) -> Outcome:
         """Saves all rows of the body, or none; Invalid names every wrong row, BadRequest a body that is none.
 
+        Addresses are looked up before anything is saved, and only where every row is right so far.
+
         `most`: how many rows it takes, where that is not what one request may have.
         """
         self._watch("reading", 0, 0)
         given, left_out = rows.read(body, content_type, kind.columns)
         if not 1 <= len(given) <= (most or kind.most):
             raise Invalid(f"One import takes 1 to {most or kind.most} rows; split the file.")
-        values = self._values(kind, given, principal)
+        values, notes = self._values(kind, given, principal)
         counts, warn = self._saved(kind, principal, given, values, dry=dry_run)
+        warned = [[*notes.get(n, []), *some] for n, some in enumerate(warn())]
         return Outcome(
             dry_run=dry_run,
             rows=len(given),
-            warnings=[*left_out, *_warnings(given, warn())],
+            warnings=[*left_out, *_warnings(given, warned)],
             **msgspec.structs.asdict(counts),
         )
 
-    def _values(self, kind: Kind, given: Sequence[Row], principal: Principal) -> list[Any]:
-        """A value per row; Invalid names every wrong row."""
-        values: list[Any] = []
+    def _values(
+        self, kind: Kind, given: Sequence[Row], principal: Principal
+    ) -> tuple[list[Any], dict[int, list[str]]]:
+        """A value per row, and what is to be noted of some; Invalid names every wrong row."""
+        values: dict[int, Any] = {}
+        waiting: dict[int, tuple[str, Body]] = {}  # for their address to be found
         faults: list[Fault] = []
         seen: dict[str, str] = {}
         for number, row in enumerate(given):
             if number % _AT_ONCE == 0:
                 self._watch("checking", number, len(given))
-            try:
+            with _collected(row, faults):
                 name, body = _loaded(kind, row, seen)
-                values.append(kind.value(principal, name, body))
-            except Invalid as error:
-                faults.extend(row.fault(fault.pointer, fault.detail) for fault in error.faults)
+                if kind.addressed and self._locator.can_find(body):
+                    waiting[number] = name, body
+                else:
+                    values[number] = kind.value(principal, name, body)
         _refuse(faults)
-        return values
+        located = self._locator.locate(principal.brand_id, dict(waiting.values()), self._watch)
+        for number, (name, _) in waiting.items():
+            with _collected(given[number], faults):
+                values[number] = kind.value(principal, name, located.body(name))
+        _refuse(faults)
+        notes = {number: located.notes.get(name, []) for number, (name, _) in waiting.items()}
+        return [values[number] for number in range(len(given))], notes
 
     def _saved(
         self,
@@ -173,6 +190,15 @@ class Importer:
         self._watch("saving", len(values), len(values))
         _refuse(faults)
         return total
+
+
+@contextmanager
+def _collected(row: Row, faults: list[Fault]) -> Iterator[None]:
+    """Adds what is wrong with a row to `faults`, so that every row is looked at."""
+    try:
+        yield
+    except Invalid as error:
+        faults.extend(row.fault(fault.pointer, fault.detail) for fault in error.faults)
 
 
 def _loaded(kind: Kind, row: Row, seen: dict[str, str]) -> tuple[str, dict[str, Any]]:
@@ -314,7 +340,13 @@ def _number(value: Any) -> Any:
 _CIRCLE = {name: ma.fields.Float() for name in ("latitude", "longitude", "radius_m")}
 KINDS: dict[str, Kind] = {
     "stores": Kind(
-        StoreSchema(), "external_id", 50_000, _store, _put_many(stores), cautions.of_stores
+        StoreSchema(),
+        "external_id",
+        50_000,
+        _store,
+        _put_many(stores),
+        cautions.of_stores,
+        addressed=True,
     ),
     "geofences": Kind(
         _FenceRow(),

@@ -9,6 +9,8 @@ from domain.clock import Clock
 from domain.policy import Brand
 from domain.settings import Settings
 from scheduler.fences import FenceCache
+from service import geocode
+from service.locating import Locator
 from service.metrics import Metrics
 from storage.engine import Database
 
@@ -35,6 +37,11 @@ class Parts:
     def fences(self) -> FenceCache:
         """The brands' fences in memory, shared by all views and the loop of this process."""
         return FenceCache(self.database)
+
+    @cached_property
+    def locator(self) -> Locator:
+        """Finds stores by their address where the settings name a geocoder."""
+        return Locator(self.database, geocode.of(self.settings))
 
 
 def project_of(brand: Brand, settings: Settings) -> str | None:

@@ -102,6 +102,16 @@ class Named(Generic[T]):
         rows = tx.execute(self._query.where(self._table.c.brand_id == brand_id))
         return [self._value(row) for row in rows]
 
+    def of_names(self, tx: Transaction, brand_id: str, names: Iterable[str]) -> dict[str, T]:
+        """The rows of these names, of those that there are."""
+        query = self._query.where(self._table.c.brand_id == brand_id)
+        found = (
+            self._value(row)
+            for some in _chunks(sorted(set(names)))
+            for row in tx.execute(query.where(self._key.in_(some)))
+        )
+        return {self._name(value): value for value in found}
+
     def ids(self, tx: Transaction, brand_id: str, names: Iterable[str]) -> dict[str, str]:
         """Our id by name, of those that there are. They cannot be removed before the end of the transaction."""
         columns = self._table.c

@@ -52,6 +52,11 @@ def ids(tx: Transaction, brand_id: str, external_ids: Iterable[str]) -> dict[str
     return _STORES.ids(tx, brand_id, external_ids)
 
 
+def named(tx: Transaction, brand_id: str, external_ids: Iterable[str]) -> dict[str, Store]:
+    """The stores of these names, of those that there are."""
+    return _STORES.of_names(tx, brand_id, external_ids)
+
+
 def delete(
     tx: Transaction, *, brand_id: str, external_id: str, expected: int | None = None
 ) -> None:

@@ -19,7 +19,7 @@ MOST_FAULTS = 1000
 
 def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     blp = Blueprint("imports", __name__, url_prefix="/v1/imports", description="Many rows at once")
-    importer = Importer(parts.database, parts.clock)
+    importer = Importer(parts.database, parts.clock, parts.locator)
 
     @blp.post(f"/<any({', '.join(KINDS)}):kind>")
     @auth.secret(Scope.ADMIN)

@@ -40,14 +40,19 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     @blp.alt_response(201, schema=StoreSchema)
     @blp.doc(operationId="put_store")
     def put_store(body: dict[str, Any], external_id: str, principal: Principal) -> Any:
-        wanted = store_of(body, brand_id=principal.brand_id, external_id=named(external_id))
+        name = named(external_id)
+        located = parts.locator.locate(principal.brand_id, {name: body})
+        wanted = store_of(located.body(name), brand_id=principal.brand_id, external_id=name)
         revision, now = expected(), parts.clock.now()
         store, created = parts.database.write(
             lambda tx: stores.put(tx, wanted, now=now, expected=revision)
         )
         with parts.database.read() as tx:
             warn = cautions.of_stores(tx, [store], now)
-        answer = {**msgspec.structs.asdict(store), "warnings": warn()[0]}
+        answer = {
+            **msgspec.structs.asdict(store),
+            "warnings": [*located.notes.get(name, []), *warn()[0]],
+        }
         return saved(answer, store.revision, created=created)
 
     @blp.get("/<external_id>")

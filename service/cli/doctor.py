@@ -15,6 +15,7 @@ from domain.values import Value
 from notifiers.firebase import AccountUnusable, FirebaseNotifier
 from scheduler.weather import client
 from scheduler.weather.open_meteo import FREE
+from service import geocode
 from service.cli.opening import connect, settings
 from service.cli.output import UNHEALTHY, explained, json_option, show_json
 from service.parts import project_of
@@ -62,6 +63,7 @@ def examine(chosen: Settings) -> Iterator[Finding]:
     """Every finding in turn. The database comes first: without it the rest cannot be known."""
     yield _ok("settings", "all are known and well-formed")
     yield _weather(chosen)
+    yield _geocoder(chosen)
     database = connect(chosen)
     try:
         schema = _schema(database)
@@ -197,6 +199,17 @@ def _weather(chosen: Settings) -> Finding:
             "Buy a key (WHENABOUTS_WEATHER_API_KEY), host it yourself, or use met-norway.",
         )
     return _ok("weather", f"comes from {chosen.weather_provider}")
+
+
+def _geocoder(chosen: Settings) -> Finding:
+    geocoder = geocode.of(chosen)
+    if geocoder is None:
+        return _ok("geocoder", "is switched off: stores need coordinates")
+    try:
+        geocoder.check()
+    except Refusal as refusal:
+        return _broken("geocoder", refusal.detail, "Correct WHENABOUTS_GEOCODER_URL, or start it.")
+    return _ok("geocoder", f"{geocoder.url} answers")
 
 
 def _ok(part: str, text: str) -> Finding:

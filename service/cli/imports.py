@@ -15,10 +15,12 @@ from domain.access import CredentialKind, Principal, Scope
 from domain.clock import SystemClock
 from domain.errors import Fault, Invalid
 from domain.people import Mode
+from service import geocode
 from service.cli.files import FORMS, ending
-from service.cli.opening import opened, the_brand
+from service.cli.opening import opened, settings, the_brand
 from service.cli.output import REFUSED, explained, json_option, show_json, show_table
-from service.importing import KINDS, Importer, Outcome, Watch
+from service.importing import KINDS, Importer, Outcome
+from service.locating import Locator, Watch
 from storage.engine import Database
 
 MOST_SHOWN = 50  # mistakes in the table; the JSON document has them all
@@ -56,7 +58,8 @@ def import_(
         try:
             with database.read() as tx:
                 principal = _operator(the_brand(tx, slug).id, mode)
-            outcome = Importer(database, SystemClock(), watch=watch).run(
+            locator = Locator(database, geocode.of(settings()), most=None)
+            outcome = Importer(database, SystemClock(), locator, watch=watch).run(
                 KINDS[kind],
                 file.read(),
                 content_type,

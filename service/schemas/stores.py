@@ -31,13 +31,24 @@ def warnings() -> ma.fields.List[str]:
     )
 
 
+def _degrees(most: int) -> ma.fields.Float:
+    return ma.fields.Float(
+        load_default=None,
+        validate=ma.validate.Range(min=-most, max=most),
+        metadata={"description": "may be left out with its twin where `address` is looked up"},
+    )
+
+
 class StoreSchema(AdminSchema):
-    """A place of business. Time zone and country are found from the coordinates where none are given."""
+    """A place of business. Time zone and country are found from the coordinates where none are given.
+
+    Where the operator has switched on a geocoder, an address stands for coordinates that are not given.
+    """
 
     external_id = ma.fields.Str(dump_only=True)
     name = fields.text(200, required=True)
-    latitude = ma.fields.Float(required=True, validate=ma.validate.Range(min=-90, max=90))
-    longitude = ma.fields.Float(required=True, validate=ma.validate.Range(min=-180, max=180))
+    latitude = _degrees(90)
+    longitude = _degrees(180)
     time_zone = ma.fields.Str(load_default=None, allow_none=True)
     address = fields.text(500, load_default=None, allow_none=True)
     opening_hours = hours_field(
@@ -50,3 +61,18 @@ class StoreSchema(AdminSchema):
         metadata={"description": "whose public holidays `PH` stands for"},
     )
     warnings = warnings()
+
+    @ma.validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _has_a_place(self, body: dict[str, Any], original: Any, **_: Any) -> None:
+        """Both coordinates, or neither and an address."""
+        if not isinstance(original, dict):
+            return
+        missing = [
+            name
+            for name in ("latitude", "longitude")
+            if original.get(name, ma.missing) is ma.missing
+        ]
+        if missing and not (len(missing) == 2 and body.get("address")):
+            raise ma.ValidationError(
+                {name: ["Missing data for required field."] for name in missing}
+            )
