@@ -25,3 +25,4 @@ class Fatigue(Value, array_like=True):
     answered_at: int = 0
     offers: tuple[Refused, ...] = ()
     kinds: tuple[Refused, ...] = ()
+    counted: int = 0  # up to which second since 1970 accepted pushes were counted

@@ -12,7 +12,7 @@ from domain.events import Event
 from domain.ids import new_id, parse_id
 from domain.people import Consents
 from domain.values import Value
-from scheduler import judging, profiles
+from scheduler import judging, lessons, profiles
 from scheduler.moments import LIFE
 from scheduler.receipts import Code, Judged, Receipt, sift
 from storage import consents as ledger
@@ -23,6 +23,7 @@ from storage.events import Place, StoredEvent
 from storage.moments import open_many
 
 _VISITS = ("visit", "order", "beacon")  # events that show that somebody was there
+_TEACHING = lessons.TYPES.union(_VISITS)
 
 
 class Names(Value):
@@ -53,7 +54,7 @@ def take(
     taken = [_stored(each, names, principal) for each in _countable(events, judged, sifted.fresh)]
     storage.add(tx, taken, now=now)
     open_many(tx, _at_beacons(taken, now))
-    signs = [_sign(each, names) for each in taken if each.event.type in _VISITS]
+    signs = [_sign(each, names) for each in taken if each.event.type in _TEACHING]
     profiles.observe_many(
         tx,
         sorted(signs, key=lambda sign: sign.occurred_at),
@@ -153,6 +154,8 @@ def _sign(stored: StoredEvent, names: Names) -> profiles.Sign:
         customer_id=stored.customer_id,
         occurred_at=stored.event.occurred_at,
         zone=place.time_zone if place else None,
+        there=stored.event.type in _VISITS,
+        event=stored.event,
     )
 
 

@@ -1,12 +1,16 @@
-"""Learning a person's rhythm from their visits, and setting the one habit moment that follows from it."""
+"""Learning from what people do, and setting the moments that follow from what is then known."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from domain.decisions import Moment
+from domain.events import Event
 from domain.people import Mode, Profile, Purpose, Wheel
 from domain.values import Value
 from scheduler import moments as kinds
+from scheduler.choices import Choices
 from scheduler.context import rhythm
 from scheduler.context.clock import first_zone
 from scheduler.context.profile import next_window, with_visit
@@ -18,14 +22,16 @@ _REMEMBERED = timedelta(days=3)  # a decided habit moment's date is past by then
 
 
 class Sign(Value):
-    """Something that shows that a person was there: an enter, an order, a reservation kept …
+    """Something to learn from. `there`: it shows that the person was there, as a dwell or an order does.
 
-    `zone` is the IANA zone of the place; without one the person's counts.
+    `zone` is the IANA zone of the place; without one the person's counts. `event` is what was reported, if anything was.
     """
 
     customer_id: str
     occurred_at: datetime
     zone: str | None
+    there: bool = True
+    event: Event | None = None
 
 
 def observe(
@@ -46,7 +52,7 @@ def observe(
 def observe_many(
     tx: Transaction, signs: Sequence[Sign], *, brand_id: str, mode: Mode, now: datetime
 ) -> int:
-    """Learns from visits, in the order given, and resets these people's habit moments; says how many it learned from.
+    """Learns from what people did, in the order given, and resets these people's moments; says from how many signs.
 
     Learns nothing of a person without `habits` consent in force now; with it, also from visits of before, which the brand
     lawfully knows. Locks the people until the commit. Takes as many statements for many signs as for one.
@@ -54,27 +60,49 @@ def observe_many(
     if not signs:
         return 0
     people = profiles.lock_people(tx, {sign.customer_id for sign in signs})
-    allowed = consents.of_many(tx, list(people))
-    known = profiles.of_many(tx, list(people))
+    heeded = _heeded(tx, signs, people)
+    if not heeded:
+        return 0
+    ids = sorted({each.sign.customer_id for each in heeded})
     wheel = profiles.brand_wheels(tx, [brand_id]).get(brand_id, Wheel())
-    learned: dict[str, Profile] = {}
-    local: list[datetime] = []
+    choices = Choices(tx, [each.sign for each in heeded], brand_id=brand_id)
+    known = choices.with_pushes(tx, ids, profiles.of_many(tx, ids), now=now)
+    for sign, zone in heeded:
+        profile = known[sign.customer_id]
+        if sign.there:
+            profile = with_visit(profile, at=sign.occurred_at, zone=zone, brand=wheel)
+        known[sign.customer_id] = choices.learned(profile, sign.event, zone=zone, now=now)
+    profiles.save_many(tx, known, brand_id=brand_id, now=now)
+    if mode is Mode.LIVE:
+        _turn_brand(tx, brand_id, [each.local for each in heeded if each.sign.there], now)
+        choices.tell_everybody(tx, now=now)
+    whom = [(people[customer_id], profile) for customer_id, profile in known.items()]
+    set_habits(tx, whom, wheels={brand_id: wheel}, now=now)
+    return len(heeded)
+
+
+class _Heeded(NamedTuple):
+    """A sign that may be learned from, and the clock it is read by."""
+
+    sign: Sign
+    zone: ZoneInfo
+
+    @property
+    def local(self) -> datetime:
+        return self.sign.occurred_at.astimezone(self.zone)
+
+
+def _heeded(tx: Transaction, signs: Sequence[Sign], people: dict[str, Person]) -> list[_Heeded]:
+    """Those of people who consent to `habits`, and whose clock is known."""
+    allowed = consents.of_many(tx, list(people))
+    heeded = []
     for sign in signs:
         person = people.get(sign.customer_id)
         if person is None or not allowed[sign.customer_id].granted(Purpose.HABITS):
             continue
-        where = first_zone((sign.zone, *person.zones))
-        if where is None:
-            continue
-        before = learned.get(sign.customer_id) or known.get(sign.customer_id, Profile())
-        learned[sign.customer_id] = with_visit(before, at=sign.occurred_at, zone=where, brand=wheel)
-        local.append(sign.occurred_at.astimezone(where))
-    profiles.save_many(tx, learned, brand_id=brand_id, now=now)
-    if mode is Mode.LIVE and local:
-        _turn_brand(tx, brand_id, local, now)
-    whom = [(people[customer_id], profile) for customer_id, profile in learned.items()]
-    set_habits(tx, whom, wheels={brand_id: wheel}, now=now)
-    return len(local)
+        if zone := first_zone((sign.zone, *person.zones)):
+            heeded.append(_Heeded(sign, zone))
+    return heeded
 
 
 def set_habits(
@@ -118,7 +146,7 @@ def _next_habit(
 
 
 def _turn_brand(tx: Transaction, brand_id: str, local: Sequence[datetime], now: datetime) -> None:
-    wheel = profiles.lock_brand_wheel(tx, brand_id, now=now)
+    wheel = profiles.lock_brand_wheel(tx, brand_id, now=now) if local else None
     if wheel is not None:
         for at in local:
             wheel = rhythm.turned(wheel, local=at)

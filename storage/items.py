@@ -1,6 +1,6 @@
 """Items of a brand's catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from domain.items import Item
@@ -33,6 +33,11 @@ def get(tx: Transaction, *, brand_id: str, sku: str) -> Item:
 def page(tx: Transaction, *, brand_id: str, after: str | None, limit: int) -> list[Item]:
     """Up to `limit` items in the order of their skus, from behind `after`."""
     return _ITEMS.page(tx, brand_id=brand_id, after=after, limit=limit)
+
+
+def of_skus(tx: Transaction, brand_id: str, skus: Collection[str]) -> dict[str, Item]:
+    """The items of these skus that the catalogue knows."""
+    return _ITEMS.of_names(tx, brand_id=brand_id, names=skus)
 
 
 def of_brand(tx: Transaction, brand_id: str) -> list[Item]:

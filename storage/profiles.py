@@ -8,11 +8,22 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from domain.messages import MessageState
+from domain.offers import OfferKind
 from domain.people import Mode, Preferences, Profile, Wheel
 from domain.policy import Policy
 from domain.values import Value
 from storage.engine import Transaction
-from storage.models import BrandProfileRow, BrandRow, CustomerRow, DeviceRow, ProfileRow
+from storage.models import (
+    BrandProfileRow,
+    BrandRow,
+    CustomerRow,
+    DecisionRow,
+    DeviceRow,
+    MessageRow,
+    OfferRow,
+    ProfileRow,
+)
 from storage.sql import insert
 
 _profile = msgspec.msgpack.Decoder(Profile)
@@ -151,3 +162,30 @@ def save_brand_wheel(tx: Transaction, wheel: Wheel, *, brand_id: str, now: datet
         .where(BrandProfileRow.brand_id == brand_id)
         .values(body=_pack.encode(wheel), updated_at=now)
     )
+
+
+def pushes(
+    tx: Transaction, customer_ids: Collection[str], *, since: datetime
+) -> dict[str, list[datetime]]:
+    """When pushes to these people were accepted since then; who got none is absent."""
+    rows = tx.execute(
+        sa.select(MessageRow.customer_id, MessageRow.finished_at).where(
+            MessageRow.customer_id.in_(customer_ids),
+            MessageRow.state == MessageState.SENT,
+            MessageRow.finished_at > since,
+        )
+    )
+    found: dict[str, list[datetime]] = {}
+    for row in rows:
+        found.setdefault(row.customer_id, []).append(row.finished_at)
+    return found
+
+
+def offered(tx: Transaction, decision_ids: Collection[str]) -> dict[str, tuple[str, OfferKind]]:
+    """The offer that each of these decisions chose, and its kind."""
+    rows = tx.execute(
+        sa.select(DecisionRow.id, OfferRow.id.label("offer_id"), OfferRow.body)
+        .join(OfferRow, OfferRow.id == DecisionRow.offer_id)
+        .where(DecisionRow.id.in_(decision_ids))
+    )
+    return {row.id: (row.offer_id, OfferKind(row.body["kind"])) for row in rows}

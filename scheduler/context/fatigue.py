@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -30,6 +30,15 @@ def with_push(known: Fatigue, *, at: datetime) -> Fatigue:
         last_push=max(hour, known.last_push),
         ignored=min(_MOST_IGNORED, known.ignored + 1),
     )
+
+
+def with_pushes(known: Fatigue, accepted: Iterable[datetime], *, until: datetime) -> Fatigue:
+    """After all pushes that were accepted up to `until`, each counted once however often it is told."""
+    limit = int(until.timestamp())
+    for at in sorted(accepted):
+        if known.counted < int(at.timestamp()) <= limit:
+            known = with_push(known, at=at)
+    return msgspec.structs.replace(known, counted=max(limit, known.counted))
 
 
 def with_answer(

@@ -60,14 +60,22 @@ def with_reservation(
     noted = msgspec.structs.replace(
         known, booked=tuple(sorted({*known.booked, number})[-_MOST_BOOKED:])
     )
-    if kind and not sensitive_word(kind):
-        noted = msgspec.structs.replace(noted, yearly=_remembered(noted.yearly, kind, day))
+    if kind:
+        noted = with_yearly(noted, day, kind=kind)
     return settled(noted, today=today)
 
 
+def with_yearly(known: Occasions, day: date, *, kind: str) -> Occasions:
+    """After this day was said to matter; never where its kind tells of faith or health."""
+    if sensitive_word(kind):
+        return known
+    return msgspec.structs.replace(known, yearly=_remembered(known.yearly, kind, day))
+
+
 def without(known: Occasions, day: date) -> Occasions:
-    """After a cancellation of what was booked for this local date."""
-    left = tuple(each for each in known.booked if each != _number(day))
+    """After a cancellation of what was booked for this local date; of the only thing booked, whatever the date."""
+    alone = len(known.booked) == 1
+    left = tuple(each for each in known.booked if each != _number(day) and not alone)
     return msgspec.structs.replace(known, booked=left)
 
 

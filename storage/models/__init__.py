@@ -16,12 +16,14 @@ from storage.models.places import (
     StoreRow,
     VisitRow,
 )
+from storage.models.tastes import BrandTastesRow
 
 metadata = Base.metadata
 
 __all__ = [
     "BrandProfileRow",
     "BrandRow",
+    "BrandTastesRow",
     "ConsentEntryRow",
     "ConsentRow",
     "CustomerRow",
