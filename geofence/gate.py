@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from domain.places import Fix
 from domain.values import Value
@@ -44,7 +45,7 @@ def refuse(fix: Fix, *, now: datetime, consent_since: datetime | None) -> Reject
     """What is wrong with the fix itself, or None."""
     if not (-90.0 <= fix.latitude <= 90.0 and -180.0 <= fix.longitude <= 180.0):
         return Rejection.OUT_OF_RANGE  # NaN and infinity end here too
-    if not 0.0 <= fix.accuracy_m < float("inf"):
+    if not 0.0 <= fix.accuracy_m < inf:
         return Rejection.BAD_ACCURACY
     if fix.latitude == 0.0 == fix.longitude:
         return Rejection.NULL_ISLAND
@@ -60,7 +61,9 @@ def refuse(fix: Fix, *, now: datetime, consent_since: datetime | None) -> Reject
 
 def read(fix: Fix) -> Position:
     """The fix as a position; an accuracy below 3 m counts as 3 m, one beyond the earth as half around it."""
-    accuracy = min(max(fix.accuracy_m, LEAST_ACCURACY_M), GREATEST_ACCURACY_M)
+    accuracy = fix.accuracy_m
+    if not LEAST_ACCURACY_M <= accuracy <= GREATEST_ACCURACY_M:
+        accuracy = LEAST_ACCURACY_M if accuracy < LEAST_ACCURACY_M else GREATEST_ACCURACY_M
     return Position(fix.occurred_at.timestamp(), fix.latitude, fix.longitude, accuracy)
 
 

@@ -110,6 +110,8 @@ class Packed:
         self.fences = fences
         self._name = fences.ids.item
         self._mark = _marks(fences).item
+        self._radius = fences.radii.item
+        self._polygon = fences.polygons.get
         self._grids = _grids(fences)
         self._probes = [grid.probe for grid in self._grids]
         self._bucket_mask, self._starts, self._rows = _buckets(fences.ids)
@@ -129,9 +131,9 @@ class Packed:
         found = search(self._probes, lat, lon, self._settle)
         if not found:
             return []
-        radius, mark, polygon = self.fences.radii.item, self._mark, self.fences.polygons.get
+        name, mark, radius, polygon = self._name, self._mark, self._radius, self._polygon
         return [
-            Match(self._name(row), mark(row), radius(row), chord_squared, polygon(row))
+            Match(name(row), mark(row), radius(row), chord_squared, polygon(row))
             for row, chord_squared in found
         ]
 

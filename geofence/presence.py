@@ -98,12 +98,14 @@ def meet(
         if presence.dwell_at is None and presence.probability == belief.inside:
             return presence, ()  # most fixes of most visits
         return _dwelt(_seen(presence, belief), belief, here, rules)
+    at_once = reason == FIRST_FIX or belief.inside >= rules.enter_at_once
+    if at_once and not presence.inside:
+        return _enter(presence, belief, here, dwell_s, rules, reason)
     weight = 1.0 - exp(-elapsed_s / rules.errors_last_s)
     if presence.inside:
         return _stay(presence, belief, here, weight, rules)
     arrived = _arriving(presence, belief, weight, rules)
-    at_once = reason == FIRST_FIX or belief.inside >= rules.enter_at_once
-    if not at_once and arrived.evidence < rules.enough_to_enter:
+    if arrived.evidence < rules.enough_to_enter:
         return (arrived if arrived.evidence else None), ()
     return _enter(arrived, belief, here, dwell_s, rules, reason)
 
@@ -122,7 +124,9 @@ def _enter(
     reason: str,
 ) -> Change:
     due = None if dwell_s is None else presence.since + dwell_s
-    entered = msgspec.structs.replace(presence, inside=True, evidence=0.0, dwell_at=due)
+    entered = msgspec.structs.replace(
+        presence, inside=True, probability=_shown(belief), evidence=0.0, dwell_at=due
+    )
     sure = _sure_inside(belief, here)
     enter = _transition(entered, TransitionType.ENTER, entered.since, sure, reason)
     after, said = _dwelt(entered, belief, here, rules)
@@ -189,13 +193,22 @@ def _seen(
     evidence: float = 0.0,
 ) -> Presence:
     """The presence after a fix; the same object where the fix says nothing new."""
-    known = (presence.probability, presence.leaving_since, presence.evidence)
-    probability = round(belief.inside, 3)
-    if known == (probability, leaving_since, evidence):
+    probability = _shown(belief)
+    if (
+        presence.probability == probability
+        and presence.leaving_since == leaving_since
+        and presence.evidence == evidence
+    ):
         return presence
     return msgspec.structs.replace(
         presence, probability=probability, leaving_since=leaving_since, evidence=evidence
     )
+
+
+def _shown(belief: Belief) -> float:
+    """P(inside) as it is kept and told; most fixes are certain, and rounding them would cost more than asking."""
+    inside = belief.inside
+    return round(inside, 3) if 0.0 < inside < 1.0 else inside
 
 
 def _sure_inside(belief: Belief, here: Position) -> int:
@@ -213,11 +226,12 @@ def _sure_outside(belief: Belief, here: Position) -> int:
 def _transition(
     presence: Presence, kind: TransitionType, at: float, confidence: int, reason: str
 ) -> Transition:
+    entered_at = datetime.fromtimestamp(presence.since, UTC)
     return Transition(
         fence=presence.fence,
         type=kind,
-        occurred_at=datetime.fromtimestamp(at, UTC),
-        entered_at=datetime.fromtimestamp(presence.since, UTC),
+        occurred_at=entered_at if at == presence.since else datetime.fromtimestamp(at, UTC),
+        entered_at=entered_at,
         confidence=confidence,
         probability=presence.probability,
         reason=reason,

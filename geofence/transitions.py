@@ -15,7 +15,7 @@ from domain.values import Value
 from geofence.belief import Belief, believe, believe_circle, believe_polygon
 from geofence.gate import Position, Rejection, follow, read, refuse
 from geofence.index import FenceIndex
-from geofence.packed import Match
+from geofence.packed import Match, Shape
 from geofence.presence import (
     ARRIVED,
     FENCE_CHANGED,
@@ -143,15 +143,15 @@ def _walk(
     around = {match.id: match for match in matches}
     for presence in state.presences:
         match = around.get(presence.fence)
-        fingerprint, belief = _look(presence, match, fences.index, here)
-        ended = _ended(presence, fingerprint, gap, rules)
-        if belief is None or ended:
+        place = match or fences.index.shape(presence.fence)
+        ended = _ended(presence, None if place is None else place.fingerprint, gap, rules)
+        if ended or place is None:
             told += abandon(presence, last, ended)
             continue
         if match is not None:
             del around[presence.fence]
         wait = fences.dwell_s.get(presence.fence)
-        after, said = meet(presence, belief, here, gap, wait, rules)
+        after, said = meet(presence, _believe(place, here), here, gap, wait, rules)
         told += said
         if after:
             kept.append(after)
@@ -166,7 +166,7 @@ def _walk(
 def _appear(match: Match, here: Position, fences: Fences, rules: Rules, reason: str) -> Change:
     """The first fix within a fence that the device was outside of."""
     unseen = Presence(match.id, match.fingerprint, inside=False, since=here.at, probability=0.0)
-    belief, wait = _believe_match(match, here), fences.dwell_s.get(match.id)
+    belief, wait = _believe(match, here), fences.dwell_s.get(match.id)
     return meet(unseen, belief, here, inf, wait, rules, reason)
 
 
@@ -178,22 +178,13 @@ def _reason(state: DeviceState, fence: Any, gap: float, rules: Rules) -> str:
     return FENCE_CHANGED if known else ARRIVED
 
 
-def _look(
-    presence: Presence, match: Match | None, index: FenceIndex, here: Position
-) -> tuple[int | None, Belief | None]:
-    """The fingerprint of a fence and what the fix says about being inside; (None, None) where it is no more."""
-    if match is not None:
-        return match.fingerprint, _believe_match(match, here)
-    shape = index.shape(presence.fence)
-    if shape is None:
-        return None, None
-    return shape.fingerprint, believe(shape, here.lat, here.lon, here.accuracy_m)
-
-
-def _believe_match(match: Match, here: Position) -> Belief:
-    if match.polygon is not None:
-        return believe_polygon(match.polygon, here.lat, here.lon, here.accuracy_m)
-    return believe_circle(sqrt(match.chord_squared), match.radius_m, here.accuracy_m)
+def _believe(place: Match | Shape, here: Position) -> Belief:
+    """What the fix says about being inside; of a match, its distance is known already."""
+    if not isinstance(place, Match):
+        return believe(place, here.lat, here.lon, here.accuracy_m)
+    if place.polygon is not None:
+        return believe_polygon(place.polygon, here.lat, here.lon, here.accuracy_m)
+    return believe_circle(sqrt(place.chord_squared), place.radius_m, here.accuracy_m)
 
 
 def _ended(presence: Presence, fingerprint: int | None, silent_s: float, rules: Rules) -> str:
