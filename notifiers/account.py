@@ -1,44 +1,22 @@
 """One Firebase project as we reach it: an SDK app whose inner session is ours, and its access token."""
 
-import json
 import uuid
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import firebase_admin
 import requests
-from firebase_admin import credentials, messaging
+from firebase_admin import messaging
 from google.auth.credentials import AnonymousCredentials
 
 from domain.messages import Outcome
-from domain.values import Value
 from notifiers import outcomes
+from notifiers.access import ANONYMOUS, GOOGLE, Route, service_account
 from notifiers.bearer import Bearer
 from notifiers.wire import AnswerLost, NeverSent, OneAttempt, TimedOut, Watchdog, session
-
-ANONYMOUS = "anonymous"
-GOOGLE = "https://fcm.googleapis.com"
-
-_SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-_LONGEST_TOKEN_WAIT_S = 5.0
 
 
 class SdkChanged(RuntimeError):
     """firebase-admin has lost the inner parts by which its hidden retries are switched off."""
-
-
-class AccountUnusable(ValueError):
-    """A project's credentials are missing, unreadable or unfit for the endpoint; the message says what to do."""
-
-
-class Route(Value):
-    """Where requests go, and within which bounds. `timeout_s` covers a whole POST, answer included."""
-
-    endpoint: str = GOOGLE
-    timeout_s: float = 15.0
-    ca_file: str | None = None
-    connections: int = 100
 
 
 class Account:
@@ -108,18 +86,11 @@ class Account:
         except (TypeError, AttributeError) as error:
             raise _sdk_changed(str(error)) from error
         service._client = client
-        service._fcm_url = f"{self._route.endpoint}/v1/projects/{_quoted(project)}/messages:send"
+        service._fcm_url = self._route.address(project)
 
     def _bearer(self, path: str) -> Bearer:
-        google, token_uri = _service_account(path)
-        if token_uri.startswith("https:") and self._route.endpoint.startswith("http:"):
-            raise AccountUnusable(
-                f"{path} is an account of {urlsplit(token_uri).hostname}, and its access token would "
-                f"travel unencrypted to {self._route.endpoint}: use https, or, for an emulator, an "
-                f"account made for it or '{ANONYMOUS}'"
-            )
-        wait_s = min(_LONGEST_TOKEN_WAIT_S, self._route.timeout_s)
-        return Bearer(google, session=self._session(token_uri, wait_s))
+        google, token_uri = service_account(path, endpoint=self._route.endpoint)
+        return Bearer(google, session=self._session(token_uri, self._route.token_wait_s))
 
     def _session(self, url: str, timeout_s: float) -> requests.Session:
         adapter = OneAttempt(
@@ -156,20 +127,3 @@ def _sdk_changed(what: str) -> SdkChanged:
         f"firebase-admin {firebase_admin.__version__} cannot be held to one attempt per message: {what}. "
         "Install the locked version (requirements/run.lock), or adapt notifiers/account.py"
     )
-
-
-def _service_account(path: str) -> tuple[Any, str]:
-    """The credentials in a file, for messaging alone, and the address of their token endpoint."""
-    try:
-        info = json.loads(Path(path).read_text(encoding="utf-8"))
-        google = credentials.Certificate(info).get_credential().with_scopes([_SCOPE])
-        return google, str(info["token_uri"])
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise AccountUnusable(
-            f"{path} is not a readable service-account file ({error}): download one from the Firebase "
-            "console (Project settings, Service accounts) and name its path"
-        ) from error
-
-
-def _quoted(project: str) -> str:
-    return quote(project, safe=":.")

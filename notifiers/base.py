@@ -1,8 +1,9 @@
 """The small contract of every way out: one envelope in, one attempt, one outcome back."""
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from domain.messages import Envelope, Outcome
 
@@ -18,6 +19,23 @@ class Notifier(Protocol):
     def send(self, envelope: Envelope) -> Outcome: ...
 
     def close(self) -> None: ...
+
+
+class Start(NamedTuple):
+    """An attempt to start. `done` is called once, from any thread: with its outcome, or with None where it could not
+    start by `start_by` (of the monotonic clock), so that nothing was sent. It must be quick.
+    """
+
+    envelope: Envelope
+    done: Callable[[Outcome | None], None]
+    start_by: float | None = None
+
+
+@runtime_checkable
+class Multiplexed(Notifier, Protocol):
+    """A way out that makes many attempts at once without a thread for each. `start` returns at once."""
+
+    def start(self, starts: Sequence[Start]) -> None: ...
 
 
 class Timed:
@@ -42,3 +60,30 @@ class Timed:
 
     def close(self) -> None:
         self._inner.close()
+
+
+class TimedMultiplexed(Timed):
+    """The same of a way out that makes many attempts at once."""
+
+    def __init__(
+        self,
+        inner: Multiplexed,
+        *,
+        observe: Callable[[Outcome, float], None],
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__(inner, observe=observe, timer=timer)
+        self._multiplexed = inner
+
+    def start(self, starts: Sequence[Start]) -> None:
+        began = self._timer()
+        self._multiplexed.start(
+            [start._replace(done=partial(self._done, start.done, began)) for start in starts]
+        )
+
+    def _done(
+        self, done: Callable[[Outcome | None], None], began: float, outcome: Outcome | None
+    ) -> None:
+        if outcome is not None:
+            self._observe(outcome, self._timer() - began)
+        done(outcome)

@@ -32,6 +32,16 @@ class Bearer(requests.auth.AuthBase):
         self._credentials.apply(request.headers)
         return request
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the token at hand needs no renewal yet."""
+        return self._state() is TokenState.FRESH
+
+    @property
+    def usable(self) -> str | None:
+        """The token at hand, if FCM may still take it."""
+        return None if self._state() is TokenState.INVALID else str(self._credentials.token)
+
     def ready(self) -> None:
         """Returns with a usable token at hand, or raises NoAccessToken; one request at most for all threads.
 

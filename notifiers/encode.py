@@ -10,7 +10,17 @@ from domain.messages import Envelope, Push
 from domain.people import TargetKind
 from notifiers.payload import PAYLOAD_LIMIT, encoded_size
 
-__all__ = ["LONGEST_TTL_S", "PAYLOAD_LIMIT", "collapse_id", "encode", "encoded_size"]
+__all__ = [
+    "LONGEST_TTL_S",
+    "PAYLOAD_LIMIT",
+    "collapse_id",
+    "encode",
+    "encoded_size",
+    "is_link",
+    "require_text",
+    "ttl_s",
+    "web_topic",
+]
 
 LONGEST_TTL_S = 2_419_200
 """FCM keeps a message for at most four weeks."""
@@ -25,7 +35,7 @@ def encode(envelope: Envelope) -> messaging.Message:
     Every platform's part is present whatever the device said it is: FCM takes the part that fits, and the
     same message to the same phone replaces itself on all of them. Raises TypeError for anything but text.
     """
-    _require_text(envelope.push)
+    require_text(envelope.push)
     message = messaging.Message(
         data=dict(envelope.push.data),
         notification=messaging.Notification(title=envelope.push.title, body=envelope.push.body),
@@ -48,7 +58,24 @@ def collapse_id(message_id: str) -> str:
     return hashlib.sha256(message_id.encode()).hexdigest()
 
 
-def _require_text(push: Push) -> None:
+def web_topic(message_id: str) -> str | None:
+    """The id as web push takes it in `Topic`; None where it takes no such one."""
+    topic = message_id.replace("-", "")
+    return topic if _WEB_TOPIC.fullmatch(topic) else None
+
+
+def is_link(text: str) -> bool:
+    """Whether a web push may open this; FCM refuses all but HTTPS."""
+    return text.startswith("https://")
+
+
+def ttl_s(envelope: Envelope) -> int:
+    """The seconds for which FCM keeps the message, within what it takes."""
+    return max(0, min(envelope.ttl_s, LONGEST_TTL_S))
+
+
+def require_text(push: Push) -> None:
+    """Raises TypeError for anything but text."""
     for part in (push.title, push.body, *push.data, *push.data.values()):
         if not isinstance(part, str):
             raise TypeError(f"a push holds text only, not {type(part).__name__}")
@@ -59,7 +86,7 @@ def _android(envelope: Envelope) -> messaging.AndroidConfig:
     return messaging.AndroidConfig(
         collapse_key=collapse,
         priority="high" if envelope.high_priority else "normal",
-        ttl=timedelta(seconds=_ttl_s(envelope)),
+        ttl=timedelta(seconds=ttl_s(envelope)),
         notification=messaging.AndroidNotification(tag=collapse),
     )
 
@@ -76,11 +103,10 @@ def _apns(envelope: Envelope) -> messaging.APNSConfig:
 
 def _webpush(envelope: Envelope) -> messaging.WebpushConfig:
     headers = {
-        "TTL": str(_ttl_s(envelope)),
+        "TTL": str(ttl_s(envelope)),
         "Urgency": "high" if envelope.high_priority else "normal",
     }
-    topic = envelope.message_id.replace("-", "")
-    if _WEB_TOPIC.fullmatch(topic):
+    if topic := web_topic(envelope.message_id):
         headers["Topic"] = topic
     return messaging.WebpushConfig(
         headers=headers,
@@ -91,8 +117,4 @@ def _webpush(envelope: Envelope) -> messaging.WebpushConfig:
 
 def _link(push: Push) -> messaging.WebpushFCMOptions | None:
     link = push.data.get("deep_link", "")
-    return messaging.WebpushFCMOptions(link=link) if link.startswith("https://") else None
-
-
-def _ttl_s(envelope: Envelope) -> int:
-    return max(0, min(envelope.ttl_s, LONGEST_TTL_S))
+    return messaging.WebpushFCMOptions(link=link) if is_link(link) else None

@@ -23,6 +23,7 @@ from domain.messages import DeliveryStatus, Outcome
 from domain.people import TargetKind
 from notifiers.base import Notifier
 from notifiers.console import ConsoleNotifier
+from notifiers.curl import CurlNotifier
 from notifiers.emulator.account import service_account, write_service_account
 from notifiers.emulator.server import Emulator
 from notifiers.firebase import AccountUnusable, FirebaseNotifier, SdkChanged
@@ -36,7 +37,10 @@ UNAVAILABLE, UNKNOWN = DeliveryStatus.UNAVAILABLE, DeliveryStatus.UNKNOWN
 UNREGISTERED = DeliveryStatus.UNREGISTERED
 ROOT = Path(__file__).parents[2]
 
-TRANSPORTS: dict[str, Callable[..., Notifier]] = {"admin": FirebaseNotifier}
+TRANSPORTS: dict[str, Callable[..., Notifier]] = {
+    "admin": FirebaseNotifier,
+    "curl": CurlNotifier,
+}
 """Those that speak HTTP. Each is made with accounts, endpoint, timeout_s and ca_file."""
 
 
