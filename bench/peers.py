@@ -218,42 +218,54 @@ class Contender(NamedTuple):
 
 
 @contextmanager
-def installed(postgis_url: str | None) -> Iterator[list[Contender]]:
-    """The peers that can run here; servers are started, on sockets of their own, and stopped in the end."""
+def installed(
+    postgis_url: str | None, debian: Path = Path("/")
+) -> Iterator[tuple[list[Contender], list[str]]]:
+    """The peers that can run here, and the names of those that are not installed.
+
+    Servers are started, on sockets of their own, and stopped in the end. `debian` is where Debian's packages of Redis
+    and PostGIS lie: the machine's root, or any folder into which `dpkg-deb -x` unpacked them and what they need.
+    """
     found = [
         Contender("shapely STRtree, exact", Tree),
         Contender("geopy on every fence", Brute, most=10_000, batch=1),
     ]
-    if importlib.util.find_spec("sklearn"):
-        found.append(Contender("scikit-learn BallTree, exact", Ball))
-    if importlib.util.find_spec("h3"):
-        found.append(Contender("H3 resolution 8, exact", Hexagons))
+    missing = []
+    for module, contender in _LIBRARIES.items():
+        if importlib.util.find_spec(module):
+            found.append(contender)
+        else:
+            missing.append(contender.name)
     with ExitStack() as running:
-        if shutil.which("redis-server"):
-            path = running.enter_context(_redis())
+        path = running.enter_context(_redis(debian))
+        if path:
             found.append(Contender("Redis GEOSEARCH", lambda stores: Redis(stores, path)))
-        url = postgis_url or running.enter_context(_postgis())
+        else:
+            missing.append("Redis GEOSEARCH")
+        url = postgis_url or running.enter_context(_postgis(debian))
         if url:
             found.append(Contender("PostGIS, indexed boxes", lambda stores: PostGis(stores, url)))
-        yield found
+        else:
+            missing.append("PostGIS, indexed boxes")
+        yield found, missing
+
+
+_LIBRARIES = {
+    "sklearn": Contender("scikit-learn BallTree, exact", Ball),
+    "h3": Contender("H3 resolution 8, exact", Hexagons),
+}
 
 
 @contextmanager
-def _redis() -> Iterator[str]:
+def _redis(debian: Path) -> Iterator[str | None]:
+    program = shutil.which("redis-server", path=f"{debian / 'usr/bin'}:{os.environ['PATH']}")
+    if program is None:
+        yield None
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/redis.sock"
-        command = [
-            "redis-server",
-            "--port",
-            "0",
-            "--unixsocket",
-            path,
-            "--save",
-            "",
-            "--dir",
-            folder,
-        ]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        command = [program, "--port", "0", "--unixsocket", path, "--save", "", "--dir", folder]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_libraries(debian))
         try:
             _wait(lambda: Path(path).exists())
             yield path
@@ -263,41 +275,40 @@ def _redis() -> Iterator[str]:
 
 
 @contextmanager
-def _postgis() -> Iterator[str | None]:
+def _postgis(debian: Path) -> Iterator[str | None]:
     """A PostgreSQL of its own, where the server and its PostGIS are installed; as another user, for root may not."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not binaries or not list(Path("/usr/share/postgresql").glob("*/extension/postgis.control")):
+    shares = sorted(debian.glob("usr/share/postgresql/*/extension/postgis.control"))
+    binaries = shares and debian / "usr/lib/postgresql" / shares[-1].parts[-3] / "bin"
+    if not binaries or not (binaries / "postgres").exists():
         yield None
         return
     as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     with tempfile.TemporaryDirectory() as folder:
         if as_user:
             shutil.chown(folder, "postgres")
-        data = f"{folder}/data"
-        subprocess.run(
-            [*as_user, f"{binaries[-1]}/initdb", "-D", data, "-A", "trust"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        options = [
-            "-k",
-            folder,
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "shared_buffers=1GB",
-            "-c",
-            "fsync=off",
-        ]
-        server = subprocess.Popen(
-            [*as_user, f"{binaries[-1]}/postgres", "-D", data, *options], stderr=subprocess.DEVNULL
-        )
+        data, env = f"{folder}/data", _libraries(debian)
+        begin = [*as_user, str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "postgres"]
+        subprocess.run(begin, check=True, stdout=subprocess.DEVNULL, env=env)
+        options = ["-k", folder]
+        for setting in ("listen_addresses=", "shared_buffers=1GB", "fsync=off"):
+            options += ["-c", setting]
+        command = [*as_user, str(binaries / "postgres"), "-D", data, *options]
+        server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env)
         try:
             _wait(lambda: Path(f"{folder}/.s.PGSQL.5432").exists())
             yield f"host={folder} user=postgres dbname=postgres"
         finally:
             server.terminate()
             server.wait()
+
+
+def _libraries(debian: Path) -> dict[str, str]:
+    """The environment in which unpacked programs find their libraries beside them."""
+    if debian == Path("/"):
+        return dict(os.environ)
+    folders = [str(path) for path in debian.glob("usr/lib/*-linux-gnu*")]
+    folders += [str(path.parent) for path in debian.glob("usr/lib/*-linux-gnu*/*/*.so.3")]
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(dict.fromkeys(folders))}
 
 
 def _wait(ready: Callable[[], bool], patience_s: float = 30.0) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.values import Value
 
@@ -75,6 +75,28 @@ def median_time(work: Callable[[], Any], *, repeats: int = 5) -> float:
         work()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
+
+
+class Rate(NamedTuple):
+    """How often a second something was done, by three clocks."""
+
+    wall: float  # median of the repeats
+    own: float  # median, by the processor time of this thread alone: what others do on the machine counts less
+    best: float  # of the repeats, by the same
+
+
+def rate(work: Callable[[], Any], count: int, *, repeats: int = 5) -> Rate:
+    """How fast `work` does `count` things; of `repeats` runs after one that warms up."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        start = time.perf_counter(), time.thread_time()
+        work()
+        spent.append((time.perf_counter() - start[0], time.thread_time() - start[1]))
+    walls, owns = zip(*spent, strict=True)
+    return Rate(
+        count / statistics.median(walls), count / statistics.median(owns), count / min(owns)
+    )
 
 
 def _processor() -> str:
