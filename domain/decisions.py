@@ -13,9 +13,15 @@ class Cause(StrEnum):
     HABIT = "habit"
     WEATHER = "weather"
     EVENT = "event"
+    SLIPPING = "slipping"
+    CADENCE = "cadence"
     OCCASION = "occasion"
     SLOT = "slot"
     MANUAL = "manual"
+
+
+# How the keys of occasions begin: said by the person or brand, or told by a reservation.
+SAID, TOLD = "said:", "told:"
 
 
 class Moment(Value):

@@ -12,6 +12,7 @@ from domain.context import Candidate, Context
 from domain.decisions import Cause, Moment, Outcome
 from domain.messages import Push
 from domain.offers import Offer
+from domain.people import Profile
 from scheduler import profiles, templates
 from scheduler.context import build
 from scheduler.context.build import Scene
@@ -27,6 +28,7 @@ from storage.profiles import Person
 from storage.sql import must_repeat
 
 _LONGEST_S = 5.0
+_FORETOLD = (Cause.HABIT, Cause.SLIPPING, Cause.CADENCE, Cause.OCCASION)  # by what is known of a person
 _log = structlog.get_logger()
 
 
@@ -90,7 +92,7 @@ class Engine:
         ]
         done = self._keeper.keep(tx, drafts, now=now)
         moments.close(tx, [decision.moment_id for decision in done], now=now)
-        _next_habits(tx, [d.at for d in drafts if d.at and d.moment.cause is Cause.HABIT], now)
+        _next_moments(tx, [d.at for d in drafts if d.at and d.moment.cause in _FORETOLD], now)
         sends = sum(decision.outcome is Outcome.SEND for decision in done)
         _log.info("decided", moments=len(done), sends=sends)
         return Round(len(done), sends)
@@ -165,21 +167,21 @@ def _rendered(at: Scene, offer: Offer, candidate: Candidate) -> Push | templates
     return templates.render(offer.body, locale=locale, variables=variables)
 
 
-def _next_habits(tx: Transaction, decided: Sequence[Scene], now: datetime) -> None:
-    """People whose habit moment was decided get the next one; who cannot gets it with their next visit."""
-    known = [(_person(at), at.known.profile) for at in decided if at.known.profile]
+def _next_moments(tx: Transaction, decided: Sequence[Scene], now: datetime) -> None:
+    """People whose foretold moment was decided get the next ones; who cannot gets them with their next visit."""
+    known = [(_person(at), at.known.profile or Profile()) for at in decided]
     wheels = {at.ground.brand.id: at.ground.wheel for at in decided}
     try:
         if known:
             with tx.begin_nested():
-                profiles.set_habits(tx, known, wheels=wheels, now=now)
+                profiles.set_moments(tx, known, wheels=wheels, now=now)
     except Exception as error:
         if must_repeat(error):
             raise
-        _log.exception("habits_not_set", moment_ids=[at.moment.id for at in decided])
+        _log.exception("moments_not_set", moment_ids=[at.moment.id for at in decided])
         if len(decided) > 1:
             for at in decided:
-                _next_habits(tx, [at], now)
+                _next_moments(tx, [at], now)
 
 
 def _person(at: Scene) -> Person:
@@ -191,4 +193,5 @@ def _person(at: Scene) -> Person:
         zones=(*at.known.zones, customer.time_zone, brand.time_zone),
         preferences=at.known.preferences,
         policy=brand.policy,
+        occasions=customer.occasions,
     )

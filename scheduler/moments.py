@@ -14,6 +14,8 @@ LIFE = {
     Cause.HABIT: timedelta(hours=2),
     Cause.WEATHER: timedelta(minutes=45),
     Cause.EVENT: timedelta(minutes=30),
+    Cause.SLIPPING: timedelta(hours=4),
+    Cause.CADENCE: timedelta(hours=24),
     Cause.OCCASION: timedelta(hours=24),
     Cause.SLOT: timedelta(hours=1),
     Cause.MANUAL: timedelta(hours=1),
@@ -58,17 +60,19 @@ def of_transition(
     )
 
 
-def of_habit(*, brand_id: str, mode: Mode, customer_id: str, window: Window) -> Moment:
-    """The moment shortly before a person's likely visit; one per person and local date."""
+def of_profile(
+    *, brand_id: str, mode: Mode, customer_id: str, cause: Cause, window: Window
+) -> Moment:
+    """The moment that what is known of a person foretells: before a likely visit, a returning day …"""
     return Moment(
         id=new_id(),
         brand_id=brand_id,
         mode=mode,
         customer_id=customer_id,
-        cause=Cause.HABIT,
+        cause=cause,
         key=window.key,
         due_at=window.due_at,
-        expires_at=min(window.due_at + LIFE[Cause.HABIT], window.ends_at),
+        expires_at=min(window.due_at + LIFE[cause], window.ends_at),
     )
 
 

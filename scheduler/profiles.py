@@ -1,6 +1,6 @@
 """Learning from what people do, and setting the moments that follow from what is then known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,12 +13,13 @@ from scheduler import moments as kinds
 from scheduler.choices import Choices
 from scheduler.context import rhythm
 from scheduler.context.clock import first_zone
-from scheduler.context.profile import next_window, with_visit
+from scheduler.context.profile import with_visit
+from scheduler.context.returns import Clock, Taken, ahead
 from storage import consents, moments, profiles
 from storage.engine import Transaction
 from storage.profiles import Person
 
-_REMEMBERED = timedelta(days=3)  # a decided habit moment's date is past by then in every zone
+_REMEMBERED = timedelta(days=10)  # what a decided moment was about is past by then in every zone
 
 
 class Sign(Value):
@@ -77,7 +78,8 @@ def observe_many(
         _turn_brand(tx, brand_id, [each.local for each in heeded if each.sign.there], now)
         choices.tell_everybody(tx, now=now)
     whom = [(people[customer_id], profile) for customer_id, profile in known.items()]
-    set_habits(tx, whom, wheels={brand_id: wheel}, now=now)
+    came = {each.sign.customer_id for each in heeded if each.sign.there}
+    set_moments(tx, whom, wheels={brand_id: wheel}, now=now, came=came)
     return len(heeded)
 
 
@@ -105,44 +107,60 @@ def _heeded(tx: Transaction, signs: Sequence[Sign], people: dict[str, Person]) -
     return heeded
 
 
-def set_habits(
+def set_moments(
     tx: Transaction,
     known: Iterable[tuple[Person, Profile]],
     *,
     wheels: dict[str, Wheel],
     now: datetime,
+    came: Collection[str] = (),
 ) -> None:
-    """Gives each of these people the one open habit moment that follows from their profile, or none."""
+    """Gives each of these people the open moments that follow from what is known of them, one of each kind at most.
+
+    Of those who just `came`, by id, what waited for that is dropped.
+    """
     people = {person.customer_id: (person, profile) for person, profile in known}
     if not people:
         return
-    taken = moments.decided_habits(tx, list(people), since=now - _REMEMBERED)
-    moments.set_habits(
+    taken = moments.decided_of_profiles(tx, list(people), since=now - _REMEMBERED)
+    moments.replace_of_profiles(
         tx,
-        {
-            id_: _next_habit(person, profile, wheels, taken.get(id_, set()), now)
+        list(people),
+        [
+            moment
             for id_, (person, profile) in people.items()
-        },
+            for moment in _moments(person, profile, wheels, taken.get(id_, set()), now)
+        ],
+        came=list(came),
+        now=now,
     )
 
 
-def _next_habit(
-    person: Person, profile: Profile, wheels: dict[str, Wheel], taken: set[str], now: datetime
-) -> Moment | None:
+def refresh(tx: Transaction, customer_ids: Sequence[str], *, now: datetime) -> None:
+    """Sets the moments of these people anew, as after a change of the days that matter to them. Locks them."""
+    people = profiles.lock_people(tx, customer_ids)
+    known = profiles.of_many(tx, list(people))
+    wheels = profiles.brand_wheels(tx, sorted({each.brand_id for each in people.values()}))
+    whom = [(person, known.get(id_, Profile())) for id_, person in people.items()]
+    set_moments(tx, whom, wheels=wheels, now=now)
+
+
+def _moments(
+    person: Person, profile: Profile, wheels: dict[str, Wheel], taken: Taken, now: datetime
+) -> Iterator[Moment]:
     zone = first_zone(person.zones)
     if zone is None:
-        return None
-    window = next_window(
-        profile,
-        wheels.get(person.brand_id, Wheel()),
-        now=now,
-        zone=zone,
-        quiet=(*person.policy.quiet_hours, *person.preferences.quiet_hours),
-        taken=taken,
-    )
-    return window and kinds.of_habit(
-        brand_id=person.brand_id, mode=person.mode, customer_id=person.customer_id, window=window
-    )
+        return
+    quiet = (*person.policy.quiet_hours, *person.preferences.quiet_hours)
+    wheel = wheels.get(person.brand_id, Wheel())
+    for cause, window in ahead(profile, person.occasions, wheel, Clock(now, zone, quiet), taken):
+        yield kinds.of_profile(
+            brand_id=person.brand_id,
+            mode=person.mode,
+            customer_id=person.customer_id,
+            cause=cause,
+            window=window,
+        )
 
 
 def _turn_brand(tx: Transaction, brand_id: str, local: Sequence[datetime], now: datetime) -> None:

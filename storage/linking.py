@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from domain import ledger
-from domain.decisions import Cause, Outcome
+from domain.decisions import TOLD, Cause, Outcome
 from domain.people import Customer, Device, Purpose
 from storage import consents, customers, withdrawal
 from storage.engine import Transaction
@@ -115,7 +115,7 @@ def _join_decisions(tx: Transaction, from_id: str, to_id: str) -> None:
 def _join_profiles(tx: Transaction, from_id: str, to_id: str) -> None:
     """Two rhythms cannot be told apart once added up, so the known person's own stays where there is one.
 
-    The habit moment goes with the rhythm it follows from.
+    The moments that follow from a profile go with it.
     """
     has_one = sa.select(ProfileRow.customer_id).where(ProfileRow.customer_id == to_id)
     loser = from_id if tx.execute(has_one).one_or_none() else to_id
@@ -123,7 +123,10 @@ def _join_profiles(tx: Transaction, from_id: str, to_id: str) -> None:
     tx.execute(
         sa.delete(MomentRow).where(
             MomentRow.customer_id == loser,
-            MomentRow.cause == Cause.HABIT,
+            sa.or_(
+                MomentRow.cause.in_([Cause.HABIT, Cause.SLIPPING, Cause.CADENCE]),
+                sa.and_(MomentRow.cause == Cause.OCCASION, MomentRow.key.startswith(TOLD)),
+            ),
             MomentRow.decided_at.is_(None),
         )
     )

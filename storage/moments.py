@@ -1,6 +1,6 @@
 """Moments: opened by whatever makes one, claimed by the engine, closed by their decision."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -52,32 +52,50 @@ def close(tx: Transaction, moment_ids: Sequence[str], *, now: datetime) -> None:
         tx.execute(_CLOSE, [{"moment": each, "decided_at": now} for each in moment_ids])
 
 
-def set_habits(tx: Transaction, wanted: Mapping[str, Moment | None]) -> None:
-    """Replaces each person's one open habit moment, or only removes it; by customer id."""
-    if not wanted:
-        return
+# Of a rhythm, whose keys are dates; those of homes and workplaces are others' to set.
+_OF_PROFILE = sa.or_(
+    MomentRow.cause.in_([Cause.SLIPPING, Cause.CADENCE, Cause.OCCASION]),
+    sa.and_(MomentRow.cause == Cause.HABIT, MomentRow.key < "a"),
+)
+
+
+_OVERTAKEN = (Cause.HABIT, Cause.SLIPPING)
+
+
+def replace_of_profiles(
+    tx: Transaction,
+    customer_ids: Sequence[str],
+    wanted: Iterable[Moment],
+    *,
+    came: Sequence[str],
+    now: datetime,
+) -> None:
+    """Gives these people the open moments that follow from their profiles, instead of those they have to come.
+
+    What is due already stays to be decided, but for those who `came`: life has overtaken what waited for that.
+    """
+    over = sa.and_(MomentRow.customer_id.in_(came), MomentRow.cause.in_(_OVERTAKEN))
     tx.execute(
         sa.delete(MomentRow).where(
-            MomentRow.customer_id.in_(list(wanted)),
-            MomentRow.cause == Cause.HABIT,
-            MomentRow.decided_at.is_(None),
-        )
-    )
-    open_many(tx, (moment for moment in wanted.values() if moment))
-
-
-def decided_habits(
-    tx: Transaction, customer_ids: Sequence[str], *, since: datetime
-) -> dict[str, set[str]]:
-    """The keys of habit moments decided since then, by customer; they cannot be opened again."""
-    rows = tx.execute(
-        sa.select(MomentRow.customer_id, MomentRow.key).where(
             MomentRow.customer_id.in_(customer_ids),
-            MomentRow.cause == Cause.HABIT,
-            MomentRow.decided_at >= since,
+            MomentRow.decided_at.is_(None),
+            _OF_PROFILE,
+            sa.or_(MomentRow.due_at > now, over),
         )
     )
-    taken: dict[str, set[str]] = {}
+    open_many(tx, wanted)
+
+
+def decided_of_profiles(
+    tx: Transaction, customer_ids: Sequence[str], *, since: datetime
+) -> dict[str, set[tuple[str, str]]]:
+    """The causes and keys of such moments decided since then, by customer; they cannot be opened again."""
+    rows = tx.execute(
+        sa.select(MomentRow.customer_id, MomentRow.cause, MomentRow.key).where(
+            MomentRow.customer_id.in_(customer_ids), MomentRow.decided_at >= since, _OF_PROFILE
+        )
+    )
+    taken: dict[str, set[tuple[str, str]]] = {}
     for row in rows:
-        taken.setdefault(row.customer_id, set()).add(row.key)
+        taken.setdefault(row.customer_id, set()).add((row.cause, row.key))
     return taken

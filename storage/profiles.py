@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.messages import MessageState
 from domain.offers import OfferKind
-from domain.people import Mode, Preferences, Profile, Wheel
+from domain.people import Mode, Occasion, Preferences, Profile, Wheel
 from domain.policy import Policy
 from domain.values import Value
 from storage.engine import Transaction
@@ -40,6 +40,7 @@ class Person(Value):
     zones: tuple[str | None, ...]
     preferences: Preferences
     policy: Policy
+    occasions: tuple[Occasion, ...] = ()
 
 
 _NEWEST_ZONE = (
@@ -56,6 +57,7 @@ _PEOPLE = (
         CustomerRow.mode,
         CustomerRow.time_zone,
         CustomerRow.preferences,
+        CustomerRow.details,
         _NEWEST_ZONE.label("device_zone"),
         BrandRow.time_zone.label("brand_zone"),
         BrandRow.policy,
@@ -85,6 +87,7 @@ def _person(row: sa.Row[Any]) -> Person:
         zones=(row.device_zone, row.time_zone, row.brand_zone),
         preferences=msgspec.convert(row.preferences or {}, Preferences),
         policy=msgspec.convert(row.policy, Policy),
+        occasions=msgspec.convert(row.details.get("occasions", ()), tuple[Occasion, ...]),
     )
 
 

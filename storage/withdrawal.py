@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from domain.decisions import Cause
+from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
@@ -158,12 +158,16 @@ def _without_purchase(tx: Transaction, row: sa.Row[tuple[str, dict[str, object]]
     return True
 
 
+# Of the yearly days ahead those that a reservation told of; what was declared is not derived from anything.
+_TOLD = sa.and_(MomentRow.cause == Cause.OCCASION, MomentRow.key.startswith(TOLD))
+
+
 def _delete_open_moments(*causes: Cause) -> Step:
     def step(tx: Transaction, customer_id: str, now: datetime) -> int:
         return tx.execute(
             sa.delete(MomentRow).where(
                 MomentRow.customer_id == customer_id,
-                MomentRow.cause.in_(causes),
+                sa.or_(MomentRow.cause.in_(causes), _TOLD),
                 MomentRow.decided_at.is_(None),
             )
         ).rowcount
@@ -190,7 +194,8 @@ _CHOICES: tuple[tuple[str, Step], ...] = (
     ("decisions_redacted", _redact_decisions),
     ("stored_answers", _delete_answers),
 )
-_BY_PLACE = (Cause.ENTER, Cause.DWELL, Cause.WEATHER, Cause.EVENT, Cause.SLOT, Cause.HABIT)
+_BY_HABIT = (Cause.HABIT, Cause.SLIPPING, Cause.CADENCE, Cause.SLOT)
+_BY_PLACE = (Cause.ENTER, Cause.DWELL, Cause.WEATHER, Cause.EVENT, *_BY_HABIT)
 
 _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
     Purpose.PUSH: (("messages_cancelled", _cancel_messages),),
@@ -207,13 +212,13 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
     Purpose.HABITS: (
         ("profiles", _delete_profile),
         ("visits", _delete_past_visits),
-        ("moments", _delete_open_moments(Cause.HABIT, Cause.SLOT)),
+        ("moments", _delete_open_moments(*_BY_HABIT)),
         *_CHOICES,
     ),
     Purpose.PURCHASES: (
         ("events", _delete_purchases),
         ("profiles", _delete_profile),
-        ("moments", _delete_open_moments(Cause.HABIT, Cause.EVENT, Cause.SLOT)),
+        ("moments", _delete_open_moments(*_BY_HABIT, Cause.EVENT)),
         *_CHOICES,
     ),
 }
@@ -221,6 +226,6 @@ _NOTES = {
     Purpose.PUSH: "No push is sent any more; what was waiting is cancelled.",
     Purpose.LOCATION: "Positions, visits and the rhythm learned from them are deleted; new fixes are refused.",
     Purpose.BACKGROUND_LOCATION: "Fixes taken in the background are refused; nothing is derived from them alone.",
-    Purpose.HABITS: "The rhythm and the past visits it was learned from are deleted; no habit is learned any more.",
-    Purpose.PURCHASES: "Orders, reservations and the rhythm learned from them are deleted; new ones are refused.",
+    Purpose.HABITS: "The rhythm, tastes, traits and the past visits it was learned from are deleted; no habit is learned any more.",
+    Purpose.PURCHASES: "Orders, reservations and the rhythm, tastes and traits learned from them are deleted; new ones are refused.",
 }

@@ -65,6 +65,8 @@ _HAPPENED = {
     Cause.HABIT: "It is shortly before a time at which the person may come.",
     Cause.WEATHER: "The weather at a store near the person has just turned to what an offer waits for.",
     Cause.EVENT: "The person has just done something in the app or at a store.",
+    Cause.SLIPPING: "The person has not come for unusually long.",
+    Cause.CADENCE: "It is some days before the person's next reservation is due.",
     Cause.OCCASION: "The person has an occasion coming.",
     Cause.SLOT: "A place has become free.",
     Cause.MANUAL: "Somebody of the brand asked for a decision.",

@@ -24,6 +24,8 @@ _CAUSES = {
     Cause.HABIT: 0.3,
     Cause.WEATHER: 0.4,
     Cause.EVENT: 0.3,
+    Cause.SLIPPING: 0.3,
+    Cause.CADENCE: 0.6,
     Cause.OCCASION: 0.6,
     Cause.SLOT: 0.3,
     Cause.MANUAL: 0.0,
