@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 from domain.decisions import Moment
 from domain.events import Event
 from domain.people import Mode, Profile, Purpose, Wheel
+from domain.rhythm import BrandRhythm
 from domain.values import Value
 from scheduler import moments as kinds
 from scheduler.choices import Choices
-from scheduler.context import rhythm
 from scheduler.context.clock import first_zone
 from scheduler.context.profile import with_visit
+from scheduler.context.questions import Stretch, taught
 from scheduler.context.returns import Clock, Taken, ahead
 from storage import consents, moments, profiles
 from storage.engine import Transaction
@@ -65,17 +66,19 @@ def observe_many(
     if not heeded:
         return 0
     ids = sorted({each.sign.customer_id for each in heeded})
-    wheel = profiles.brand_wheels(tx, [brand_id]).get(brand_id, Wheel())
+    wheel = profiles.brand_wheels(tx, [brand_id]).get(brand_id, BrandRhythm())
+    visits: list[Stretch] = []
     choices = Choices(tx, [each.sign for each in heeded], brand_id=brand_id)
     known = choices.with_pushes(tx, ids, profiles.of_many(tx, ids), now=now)
     for sign, zone in heeded:
         profile = known[sign.customer_id]
         if sign.there:
+            visits.append(Stretch(profile, sign.occurred_at, True, zone))
             profile = with_visit(profile, at=sign.occurred_at, zone=zone, brand=wheel)
         known[sign.customer_id] = choices.learned(profile, sign.event, zone=zone, now=now)
     profiles.save_many(tx, known, brand_id=brand_id, now=now)
     if mode is Mode.LIVE:
-        _turn_brand(tx, brand_id, [each.local for each in heeded if each.sign.there], now)
+        _teach_brand(tx, brand_id, visits, now)
         choices.tell_everybody(tx, now=now)
     whom = [(people[customer_id], profile) for customer_id, profile in known.items()]
     came = {each.sign.customer_id for each in heeded if each.sign.there}
@@ -88,10 +91,6 @@ class _Heeded(NamedTuple):
 
     sign: Sign
     zone: ZoneInfo
-
-    @property
-    def local(self) -> datetime:
-        return self.sign.occurred_at.astimezone(self.zone)
 
 
 def _heeded(tx: Transaction, signs: Sequence[Sign], people: dict[str, Person]) -> list[_Heeded]:
@@ -138,6 +137,8 @@ def set_moments(
 
 def refresh(tx: Transaction, customer_ids: Sequence[str], *, now: datetime) -> None:
     """Sets the moments of these people anew, as after a change of the days that matter to them. Locks them."""
+    if not customer_ids:
+        return
     people = profiles.lock_people(tx, customer_ids)
     known = profiles.of_many(tx, list(people))
     wheels = profiles.brand_wheels(tx, sorted({each.brand_id for each in people.values()}))
@@ -163,9 +164,7 @@ def _moments(
         )
 
 
-def _turn_brand(tx: Transaction, brand_id: str, local: Sequence[datetime], now: datetime) -> None:
-    wheel = profiles.lock_brand_wheel(tx, brand_id, now=now) if local else None
-    if wheel is not None:
-        for at in local:
-            wheel = rhythm.turned(wheel, local=at)
-        profiles.save_brand_wheel(tx, wheel, brand_id=brand_id, now=now)
+def _teach_brand(tx: Transaction, brand_id: str, visits: Sequence[Stretch], now: datetime) -> None:
+    brand = profiles.lock_brand_wheel(tx, brand_id, now=now) if visits else None
+    if brand is not None:
+        profiles.save_brand_wheel(tx, taught(brand, visits, at=now), brand_id=brand_id, now=now)

@@ -14,7 +14,7 @@ from domain.errors import Fault, Invalid
 from domain.events import Event
 from domain.people import Customer
 from domain.values import Value
-from scheduler import events
+from scheduler import events, profiles
 from scheduler.receipts import Code
 from service import catalogue, cautions, rows
 from service.cautions import Cautions
@@ -49,6 +49,9 @@ class Kind(NamedTuple):
     warn: Callable[[Transaction, Sequence[Any], datetime], Cautions] = cautions.none
     flat: dict[str, ma.fields.Field[Any]] = {}  # columns that stand for a nested field
     addressed: bool = False  # whether an address may stand for coordinates
+    when: Callable[[Any], datetime] | None = (
+        None  # history is learned in its own order, not the file's
+    )
 
     @property
     def columns(self) -> dict[str, ma.fields.Field[Any]]:
@@ -180,6 +183,7 @@ class Importer:
     ) -> Counts:
         """All of them, some at a time; Invalid with the faults of every slice."""
         total, faults = Counts(), []
+        given, values = _in_time(kind, given, values)
         for start in range(0, len(values), _AT_ONCE):
             self._watch("saving", start, len(values))
             try:
@@ -190,6 +194,16 @@ class Importer:
         self._watch("saving", len(values), len(values))
         _refuse(faults)
         return total
+
+
+def _in_time(
+    kind: Kind, given: Sequence[Row], values: Sequence[Any]
+) -> tuple[Sequence[Row], Sequence[Any]]:
+    if kind.when is None:
+        return given, values
+    times = [kind.when(value) for value in values]
+    order = sorted(range(len(values)), key=times.__getitem__)
+    return [given[number] for number in order], [values[number] for number in order]
 
 
 @contextmanager
@@ -279,6 +293,17 @@ def _event(principal: Principal, name: str, body: dict[str, Any]) -> Event:
     return value_of({**body, "event_id": str(body["event_id"])}, Event)
 
 
+def _save_customers(
+    tx: Transaction, principal: Principal, some: Sequence[Customer], now: datetime
+) -> Counts:
+    """Days that matter to them are seen ahead from now on."""
+    counts = customers.put_many(tx, some, now=now)
+    names = [each.external_id or "" for each in some if each.occasions or counts.updated]
+    ids = customers.ids(tx, brand_id=principal.brand_id, mode=principal.mode, external_ids=names)
+    profiles.refresh(tx, ids, now=now)
+    return counts
+
+
 def _save_events(
     tx: Transaction, principal: Principal, some: Sequence[Event], now: datetime
 ) -> Counts:
@@ -358,6 +383,13 @@ KINDS: dict[str, Kind] = {
         dict(_CIRCLE),
     ),
     "items": Kind(ItemSchema(), "sku", 50_000, _item, _put_many(items)),
-    "customers": Kind(CustomerSchema(), "external_id", 20_000, _customer, _put_many(customers)),
-    "events": Kind(EventSchema(), "event_id", 10_000, _event, _save_events),
+    "customers": Kind(CustomerSchema(), "external_id", 20_000, _customer, _save_customers),
+    "events": Kind(
+        EventSchema(),
+        "event_id",
+        10_000,
+        _event,
+        _save_events,
+        when=lambda event: event.occurred_at,
+    ),
 }

@@ -111,6 +111,20 @@ def of_many(
     return {row.id: (_customer(row), _preferences(row.preferences)) for row in rows}
 
 
+def ids(tx: Transaction, *, brand_id: str, mode: Mode, external_ids: Sequence[str]) -> list[str]:
+    """Our ids of the customers of these names that there are."""
+    query = sa.select(CustomerRow.id).where(
+        CustomerRow.brand_id == brand_id, CustomerRow.mode == mode
+    )
+    return [
+        id_
+        for start in range(0, len(external_ids), _AT_ONCE)
+        for id_ in tx.execute(
+            query.where(CustomerRow.external_id.in_(external_ids[start : start + _AT_ONCE]))
+        ).scalars()
+    ]
+
+
 def page(
     tx: Transaction, *, brand_id: str, mode: Mode, after: str | None, limit: int
 ) -> list[Customer]:

@@ -15,7 +15,7 @@ from domain.offers import Offer
 from domain.people import Purpose
 from domain.places import LatLon, Store
 from domain.weather import Cell
-from scheduler.context import rhythm
+from scheduler.context import rhythm, traits
 from scheduler.context.clock import daypart, first_zone
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
@@ -77,7 +77,7 @@ def person(at: Scene) -> Context:
         },
         reach=known.reach,
         preferences=known.preferences,
-        traits=_both(known.customer.traits, known.preferences.traits),
+        traits=_traits(at),
         interests=_both(known.customer.interests, known.preferences.interests),
         segments=known.customer.segments,
         sent_at=tuple(
@@ -86,6 +86,15 @@ def person(at: Scene) -> Context:
         draw=_draw(at.ground.brand.id, known.customer.id),
         likely=_likely(at),
     )
+
+
+def _traits(at: Scene) -> tuple[str, ...]:
+    """What was declared, and with `habits` also what shows and was not denied."""
+    known = at.known
+    declared = (*known.customer.traits, *known.preferences.traits)
+    shown = known.profile and known.consents.granted(Purpose.HABITS)
+    leanings = known.profile.traits if known.profile and shown else ()
+    return traits.effective(declared, leanings, at=at.now)
 
 
 def _both(theirs: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:

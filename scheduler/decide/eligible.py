@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from domain.context import Candidate, Context, Sky
-from domain.decisions import Reason
-from domain.offers import Offer, WeatherCondition
+from domain.decisions import Cause, Reason
+from domain.offers import Offer, OfferKind, WeatherCondition
 from scheduler.decide.explain import day_and_time, metres, weather_seen, weather_wanted
 
 LONGEST_DAYS = 3650.0  # between two sends of an offer; what lies further back is not remembered
@@ -68,11 +68,19 @@ def _audience(context: Context, offer: Offer, _candidate: Candidate) -> Found:
     return None
 
 
+# Where an offer names no causes, those that its kind is made for: no birthday wish because somebody walks by.
+_VIA = {
+    OfferKind.OCCASION: (Cause.OCCASION, Cause.CADENCE, Cause.EVENT, Cause.MANUAL),
+    OfferKind.WIN_BACK: (Cause.SLIPPING, Cause.MANUAL),
+}
+
+
 def _cause(context: Context, offer: Offer, _candidate: Candidate) -> Found:
     place = offer.body.when.place
-    if place is None or not place.via or context.cause in place.via:
+    named = place.via if place and place.via else _VIA.get(offer.body.kind, ())
+    if not named or context.cause in named:
         return None
-    via = " or ".join(place.via)
+    via = " or ".join(named)
     return "other_cause", f"It is said only at a moment of {via}.", f"A moment of {via} comes."
 
 

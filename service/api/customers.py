@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from flask import Response
 from flask_smorest import Blueprint
 
@@ -10,6 +11,8 @@ from domain.access import Principal, Scope
 from domain.errors import Stale
 from domain.ledger import Statement
 from domain.people import Customer
+from scheduler import profiles as learning
+from service import whereabouts
 from service.api.consents import answer
 from service.api.me import decisions_page, exported
 from service.auth import Authenticator
@@ -22,11 +25,11 @@ from service.revisions import etag, expected, saved
 from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.consents import ConsentsAnswerSchema
 from service.schemas.customer_consents import BackendStatementsSchema
-from service.schemas.customers import CustomerSchema
+from service.schemas.customers import CustomerSchema, KnownCustomerSchema
 from service.schemas.history import BrandDecisionPageSchema, TimelineEntrySchema
 from service.schemas.me import ErasureReceiptSchema, ExportSchema
 from service.settling import Settling
-from storage import consents, customers, timeline
+from storage import consents, customers, places, stores, timeline
 from storage.engine import Transaction
 from storage.erasure import Receipt
 
@@ -77,21 +80,28 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
             external_id=named(external_id),
         )
         revision = expected()
-        customer, created = parts.database.write(
-            lambda tx: customers.put(tx, wanted, now=parts.clock.now(), expected=revision)
-        )
+
+        def work(tx: Transaction) -> tuple[Customer, bool]:
+            now = parts.clock.now()
+            customer, created = customers.put(tx, wanted, now=now, expected=revision)
+            if customer.occasions or not created:
+                learning.refresh(tx, [customer.id], now=now)
+            return customer, created
+
+        customer, created = parts.database.write(work)
         return saved(customer, customer.revision, created=created)
 
 
 def _one(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) -> None:
     @blp.get("/<external_id>")
     @auth.secret(Scope.READ, Scope.ADMIN)
-    @blp.response(200, CustomerSchema)
+    @blp.response(200, KnownCustomerSchema)
     @blp.doc(operationId="get_customer")
     def get_customer(external_id: str, principal: Principal) -> Any:
         with parts.database.read() as tx:
             customer = _find(tx, external_id, principal)
-        return customer, 200, etag(customer.revision)
+            known = _places(tx, customer, parts.clock.now())
+        return {**msgspec.structs.asdict(customer), "places": known}, 200, etag(customer.revision)
 
     @blp.delete("/<external_id>")
     @auth.secret(Scope.ADMIN)
@@ -182,6 +192,12 @@ def _find(tx: Transaction, external_id: str, principal: Principal) -> Customer:
     return customers.get(
         tx, brand_id=principal.brand_id, mode=principal.mode, external_id=external_id
     )
+
+
+def _places(tx: Transaction, customer: Customer, now: datetime) -> list[dict[str, Any]]:
+    found = places.get(tx, customer.id)
+    near = stores.of_brand(tx, customer.brand_id) if found.haunts else ()
+    return whereabouts.to_the_brand(found, near, on=now.date())
 
 
 def _statements(body: dict[str, Any], now: datetime) -> list[Statement]:
