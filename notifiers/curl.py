@@ -84,7 +84,7 @@ class CurlNotifier:
                 self._start(start, ready)
             except AccountUnusable as error:
                 start.done(outcomes.not_sent("ACCOUNT_UNUSABLE", str(error)))
-            except (ValueError, TypeError, OverflowError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001 - an envelope that cannot be sent must not keep the others
                 start.done(outcomes.unsendable(str(error)))
         self._multiplexer.submit(ready)
 

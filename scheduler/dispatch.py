@@ -5,51 +5,36 @@ claim → check the guards again → commit the intent → POST outside any tran
 
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 import structlog
 
 from domain.clock import Clock
-from domain.decisions import Cause, Reason
 from domain.ids import new_id
-from domain.messages import (
-    POST_STARTS_WITHIN_S,
-    DeliveryStatus,
-    Envelope,
-    Message,
-    MessageState,
-    Outcome,
-)
-from domain.people import Mode
-from domain.policy import Brand
-from domain.values import Value
-from notifiers.base import Notifier
-from storage import brands, messages
-from storage.engine import Database, Transaction
-from storage.messages import Intent, Queued
+from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Outcome
+from notifiers.base import Multiplexed, Start
+from scheduler.intents import Check, Intents, Post, Route
+from storage import deliveries
+from storage.engine import Database
 
-# Why each message must not be sent (any more), by message id; absent means that it may.
-Check = Callable[[Transaction, Sequence[Queued], datetime], dict[str, Reason]]
-# The way out for a brand's customers of one mode, with the project it sends through; None where none is set up.
-Route = Callable[[Brand, Mode], tuple[str, Notifier] | None]
+__all__ = ["Check", "Dispatcher", "Route"]
 
-_URGENT = timedelta(
-    minutes=30
-)  # FCM: high priority is for what loses its worth within the half hour
 _LONGEST_PAUSE_S = 3600.0
-_PROMPT = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
+_MOST_RECORDED = 1000  # outcomes in one transaction
+_MOST_THREADS = 100  # for ways out that hold one for each POST
 _log = structlog.get_logger()
 
 
-class Post(Value):
-    """One POST that may start until `start_by` of the monotonic clock."""
+class _Ended(NamedTuple):
+    """A POST and what it came to; None where it did not start in time, so that nothing was sent."""
 
-    envelope: Envelope
-    mode: Mode
-    brand: Brand
-    start_by: float
+    post: Post
+    outcome: Outcome | None
 
 
 class Dispatcher:
@@ -70,21 +55,23 @@ class Dispatcher:
         self.id = new_id()
         self._database = database
         self._clock = clock
-        self._check = check
-        self._route = route
-        self._lease_s = lease_s
+        self._intents = Intents(
+            owner=self.id, clock=clock, check=check, route=route, lease_s=lease_s
+        )
         self._monotonic = monotonic
         self._wake = wake
         self._concurrency = concurrency
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="post")
+        self._pool = ThreadPoolExecutor(min(concurrency, _MOST_THREADS), thread_name_prefix="post")
         self._lock = threading.Lock()
         self._in_flight = 0
-        self._paused: dict[str, float] = {}  # brand → until, after its project asked us to wait
+        self._paused: dict[str, float] = {}  # project → until, after it asked us to wait
+        self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
+        self._recorder: threading.Thread | None = None
 
     def start(self, *, alone: bool) -> int:
         """Takes over what a dead sender left; `alone` says that there is no other sender, so leases do not matter."""
         return self._database.write(
-            lambda tx: messages.take_over(tx, now=self._clock.now(), everything=alone)
+            lambda tx: deliveries.take_over(tx, now=self._clock.now(), everything=alone)
         )
 
     def sweep(self) -> int:
@@ -97,11 +84,12 @@ class Dispatcher:
         if free <= 0:
             return 0
         start_by = self._monotonic() + POST_STARTS_WITHIN_S
-        posts = self._database.write(lambda tx: self._commit_intents(tx, free, start_by))
-        with self._lock:
-            self._in_flight += len(posts)
-        for post in posts:
-            self._pool.submit(self._carry_out, post)
+        resting = self._resting()
+        posts = self._database.write(
+            lambda tx: self._intents.commit(tx, free, start_by=start_by, resting=resting)
+        )
+        if posts:
+            self._begin(posts)
         return len(posts)
 
     def close(self, *, within_s: float = 20.0) -> bool:
@@ -110,116 +98,110 @@ class Dispatcher:
         while self._in_flight and self._monotonic() < deadline:
             threading.Event().wait(0.02)
         self._pool.shutdown(wait=self._in_flight == 0, cancel_futures=True)
+        self._ended.put(None)
+        if self._recorder and self._in_flight == 0:
+            self._recorder.join()
         return self._in_flight == 0
 
-    def _commit_intents(self, tx: Transaction, free: int, start_by: float) -> list[Post]:
-        now = self._clock.now()
-        queued = messages.claim(tx, now=now, limit=free, without_brands=self._resting())
-        if not queued:
-            return []
-        refused = self._check(tx, queued, now)
-        owners = {
-            brand_id: brands.by_id(tx, brand_id)
-            for brand_id in {q.message.brand_id for q in queued}
-        }
-        posts: list[Post] = []
-        for each in queued:
-            brand = owners[each.message.brand_id]
-            if reason := refused.get(each.message.id):
-                _close_unsent(tx, each.message, reason, now)
+    def _begin(self, posts: Sequence[Post]) -> None:
+        with self._lock:
+            self._in_flight += len(posts)
+            if self._recorder is None:
+                self._recorder = threading.Thread(target=self._record, name="record", daemon=True)
+                self._recorder.start()
+        together: defaultdict[Multiplexed, list[Start]] = defaultdict(list)
+        for post in posts:
+            if isinstance(post.notifier, Multiplexed):
+                ended = partial(self._end, post)
+                together[post.notifier].append(Start(post.envelope, ended, post.start_by))
             else:
-                posts += self._intend(tx, each, brand, start_by, now)
-        return posts
-
-    def _intend(
-        self, tx: Transaction, each: Queued, brand: Brand, start_by: float, now: datetime
-    ) -> list[Post]:
-        message = each.message
-        route = self._route(brand, message.mode)
-        targets = messages.addressees(tx, message)
-        if route is None or not targets:
-            code = "no_project" if route is None else "no_device"
-            _close_unsent(tx, message, Reason(code=code, text=""), now)
-            return []
-        intents = messages.intend(
-            tx, message, targets, owner=self.id, now=now, lease_s=self._lease_s
-        )
-        return [
-            Post(
-                envelope=_envelope(each, intent, route[0], now),
-                mode=message.mode,
-                brand=brand,
-                start_by=start_by,
-            )
-            for intent in intents
-        ]
+                self._pool.submit(self._carry_out, post)
+        for notifier, starts in together.items():
+            notifier.start(starts)
 
     def _carry_out(self, post: Post) -> None:
-        """One POST and its record; runs on a thread of the pool."""
+        """One POST on a thread of the pool."""
         try:
-            if self._monotonic() > post.start_by:
-                self._take_back(post)
-            else:
-                self._record(post, self._post(post))
-        except Exception:  # noqa: BLE001 - one lost record must not end the thread; see the next line
-            # The delivery stays `sending` and ends as unknown when its lease runs out: never posted again.
-            _log.exception("delivery_not_recorded", delivery_id=post.envelope.delivery_id)
-        finally:
+            late = self._monotonic() > post.start_by
+            self._end(post, None if late else post.notifier.send(post.envelope))
+        except Exception as error:  # noqa: BLE001 - one failed send must not end the thread
+            _log.exception("delivery_failed", delivery_id=post.envelope.delivery_id)
+            lost = Outcome(status=DeliveryStatus.UNKNOWN, error_code=type(error).__name__[:64])
+            self._end(post, lost)
+
+    def _end(self, post: Post, outcome: Outcome | None) -> None:
+        """Takes note of what a POST came to; from any thread, at once."""
+        if outcome and outcome.retry_after_s:
+            pause = min(outcome.retry_after_s, _LONGEST_PAUSE_S)
+            self._paused[post.envelope.project] = self._monotonic() + pause
+        self._ended.put(_Ended(post, outcome))
+
+    def _record(self) -> None:
+        """Stores outcomes as they come, all that wait in one transaction; the recorder's thread."""
+        while batch := self._gather():
+            try:
+                self._store(batch)
+            except Exception:  # noqa: BLE001 - one failed record must not end the thread; see _store_apart
+                _log.exception("deliveries_not_recorded", count=len(batch))
+                self._store_apart(batch)
             with self._lock:
-                self._in_flight -= 1
+                self._in_flight -= len(batch)
             self._wake()
 
-    def _post(self, post: Post) -> Outcome:
-        route = self._route(post.brand, post.mode)
-        if route is None:
-            return Outcome(status=DeliveryStatus.UNAVAILABLE, error_code="no_project")
-        return route[1].send(post.envelope)
+    def _gather(self) -> list[_Ended]:
+        """All that have ended, once there are any; none at the end."""
+        first = self._ended.get()
+        batch = [first] if first else []
+        while first and len(batch) < _MOST_RECORDED:
+            try:
+                one = self._ended.get_nowait()
+            except Empty:
+                break
+            if one is None:
+                self._ended.put(None)
+                break
+            batch.append(one)
+        return batch
 
-    def _record(self, post: Post, outcome: Outcome) -> None:
-        if outcome.retry_after_s:
-            pause = min(outcome.retry_after_s, _LONGEST_PAUSE_S)
-            self._paused[post.brand.id] = self._monotonic() + pause
-        delivery_id = post.envelope.delivery_id
-        kept = self._database.write(
-            lambda tx: messages.record(
-                tx, delivery_id, outcome, owner=self.id, now=self._clock.now()
-            )
-        )
-        _log.info(
-            "delivered" if kept else "answered_too_late",
-            delivery_id=delivery_id,
-            message_id=post.envelope.message_id,
-            status=outcome.status.value,
-            error_code=outcome.error_code,
-        )
-
-    def _take_back(self, post: Post) -> None:
-        delivery_id = post.envelope.delivery_id
+    def _store(self, batch: Sequence[_Ended]) -> None:
         now = self._clock.now()
-        self._database.write(lambda tx: messages.lapse(tx, delivery_id, owner=self.id, now=now))
+        outcomes = {e.post.envelope.delivery_id: e.outcome for e in batch if e.outcome}
+        late = [e.post.envelope.delivery_id for e in batch if e.outcome is None]
+        kept: set[str] = set()
+        if outcomes:
+            kept = self._database.write(
+                lambda tx: deliveries.record(tx, outcomes, owner=self.id, now=now)
+            )
+        if late:
+            self._database.write(lambda tx: deliveries.lapse(tx, late, owner=self.id, now=now))
+        _tell(batch, kept)
+
+    def _store_apart(self, batch: Sequence[_Ended]) -> None:
+        """One by one. What cannot be stored stays `sending` and ends as unknown with its lease: never posted again."""
+        for one in batch:
+            try:
+                self._store([one])
+            except Exception:  # noqa: BLE001 - the others are still to be recorded
+                delivery_id = one.post.envelope.delivery_id
+                _log.exception("delivery_not_recorded", delivery_id=delivery_id)
 
     def _resting(self) -> list[str]:
         now = self._monotonic()
-        self._paused = {brand: until for brand, until in self._paused.items() if until > now}
+        self._paused = {one: until for one, until in self._paused.items() if until > now}
         return list(self._paused)
 
 
-def _close_unsent(tx: Transaction, message: Message, reason: Reason, now: datetime) -> None:
-    state = MessageState.EXPIRED if reason.code == "expired" else MessageState.CANCELLED
-    messages.close_unsent(tx, message, state=state, reason=reason.code, now=now)
-
-
-def _envelope(each: Queued, intent: Intent, project: str, now: datetime) -> Envelope:
-    message = each.message
-    remaining = message.expires_at - now
-    return Envelope(
-        delivery_id=intent.delivery_id,
-        message_id=message.id,
-        project=project,
-        platform=intent.addressee.platform,
-        target=intent.addressee.target,
-        push=message.push,
-        ttl_s=max(0, int(remaining.total_seconds())),
-        expires_at=message.expires_at,
-        high_priority=each.cause in _PROMPT or remaining <= _URGENT,
-    )
+def _tell(batch: Sequence[_Ended], kept: set[str]) -> None:
+    """One line for what went well, and one for each that did not."""
+    counts = Counter(each.outcome.status.value if each.outcome else "too_late" for each in batch)
+    _log.info("delivered", count=len(kept), outcomes=dict(counts))
+    for post, outcome in batch:
+        recorded = post.envelope.delivery_id in kept
+        if outcome and not (recorded and outcome.status is DeliveryStatus.ACCEPTED):
+            _log.info(
+                "not_accepted" if recorded else "answered_too_late",
+                delivery_id=post.envelope.delivery_id,
+                message_id=post.envelope.message_id,
+                status=outcome.status.value,
+                error_code=outcome.error_code,
+            )

@@ -10,7 +10,7 @@ from domain.clock import ManualClock
 from domain.errors import Unauthenticated
 from domain.messages import MessageState
 from domain.people import Device, Mode, Permission, Purpose, Target, TargetKind
-from storage import consents, customers, devices, keys, messages
+from storage import consents, customers, deliveries, devices, keys, messages
 from storage.devices import Registered
 from storage.engine import Database
 from storage.models import DeviceRow, PositionRow, VisitRow
@@ -275,5 +275,5 @@ def test_what_waited_for_a_device_is_not_sent_to_it_once_it_signed_out(town: Tow
     town.write(lambda tx: devices.retire(tx, phone.id, reason="signed_out", now=town.clock.now()))
     with town.database.read() as tx:
         (queued,) = messages.claim(tx, now=town.clock.now(), limit=9)
-        found = messages.addressees(tx, queued.message)
-    assert [each.device_id for each in found] == [tablet.id]
+        found = deliveries.addressees(tx, [queued.message])
+    assert [each.device_id for each in found[queued.message.id]] == [tablet.id]

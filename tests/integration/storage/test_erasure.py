@@ -19,7 +19,17 @@ from domain.ids import new_id
 from domain.messages import DeliveryStatus, Outcome
 from domain.people import Mode
 from domain.policy import Brand
-from storage import brands, customers, erasure, export, fixes, messages, moments, personal, weather
+from storage import (
+    brands,
+    customers,
+    deliveries,
+    erasure,
+    export,
+    fixes,
+    moments,
+    personal,
+    weather,
+)
 from storage.engine import Database, Transaction
 from storage.models import BrandRow, DeliveryRow, metadata
 from tests.integration.lives import Life, everything
@@ -149,12 +159,14 @@ def test_the_outcome_of_a_push_under_way_finds_nothing_to_record(
     after = everything(database)
     dead = Outcome(status=DeliveryStatus.UNREGISTERED, retire=True)
     recorded = database.write(
-        lambda tx: messages.record(
-            tx, delivery["id"], dead, owner=delivery["owner"], now=clock.now()
+        lambda tx: deliveries.record(
+            tx, {delivery["id"]: dead}, owner=delivery["owner"], now=clock.now()
         )
     )
     database.write(
-        lambda tx: messages.lapse(tx, delivery["id"], owner=delivery["owner"], now=clock.now())
+        lambda tx: deliveries.lapse(
+            tx, [delivery["id"]], owner=delivery["owner"], now=clock.now()
+        )
     )
     assert not recorded
     assert everything(database) == after

@@ -1,0 +1,168 @@
+"""From claimed messages to committed intents: which POSTs may start, and for whom it is too late or not wanted any more."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from domain.clock import Clock
+from domain.decisions import Cause, Reason
+from domain.messages import Envelope, Message, MessageState
+from domain.people import Mode
+from domain.policy import Brand
+from domain.values import Value
+from notifiers.base import Notifier
+from storage import brands, deliveries, messages
+from storage.deliveries import Addressee, Intent, Unsent
+from storage.engine import Transaction
+from storage.messages import Queued
+from storage.sql import must_repeat
+
+# Why each message must not be sent (any more), by message id; absent means that it may.
+Check = Callable[[Transaction, Sequence[Queued], datetime], dict[str, Reason]]
+# The way out for a brand's customers of one mode, with the project it sends through; None where none is set up.
+Route = Callable[[Brand, Mode], tuple[str, Notifier] | None]
+
+_FAILED = Reason(code="failed", text="The message could not be prepared.")
+_URGENT = timedelta(
+    minutes=30
+)  # FCM: high priority is for what loses its worth within the half hour
+_PROMPT = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
+_log = structlog.get_logger()
+
+
+class Post(Value):
+    """One POST that may start until `start_by` of the monotonic clock."""
+
+    envelope: Envelope
+    notifier: Notifier
+    start_by: float
+
+
+class Intents:
+    """Commits intents for one sender, within the transaction that claims their messages."""
+
+    def __init__(
+        self, *, owner: str, clock: Clock, check: Check, route: Route, lease_s: float
+    ) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._check = check
+        self._route = route
+        self._lease_s = lease_s
+        self._projects: dict[str, str] = {}  # brand → project, as last seen
+
+    def commit(
+        self, tx: Transaction, most: int, *, start_by: float, resting: Collection[str]
+    ) -> list[Post]:
+        """The POSTs for up to `most` messages; none goes through the projects that are resting.
+
+        All in a few statements, or, where that fails, one by one: what cannot be prepared ends with a reason.
+        """
+        now = self._clock.now()
+        brands_at_rest = [brand for brand, project in self._projects.items() if project in resting]
+        queued = messages.claim(tx, now=now, limit=most, without_brands=brands_at_rest)
+        return self._apart(tx, queued, start_by, now, resting) if queued else []
+
+    def _apart(
+        self,
+        tx: Transaction,
+        queued: Sequence[Queued],
+        start_by: float,
+        now: datetime,
+        resting: Collection[str],
+    ) -> list[Post]:
+        try:
+            with tx.begin_nested():
+                return self._together(tx, queued, start_by, now, resting)
+        except Exception as error:
+            if must_repeat(error):
+                raise
+            _log.exception("messages_not_prepared", message_ids=[q.message.id for q in queued])
+        if len(queued) > 1:
+            return [
+                post for one in queued for post in self._apart(tx, [one], start_by, now, resting)
+            ]
+        deliveries.close_unsent(tx, [_unsent(queued[0].message, _FAILED)], now=now)
+        return []
+
+    def _together(
+        self,
+        tx: Transaction,
+        queued: Sequence[Queued],
+        start_by: float,
+        now: datetime,
+        resting: Collection[str],
+    ) -> list[Post]:
+        refused = self._check(tx, queued, now)
+        ways = self._ways(tx, queued)
+        targets = deliveries.addressees(tx, [q.message for q in queued])
+        unsent: list[Unsent] = []
+        going: list[tuple[Queued, list[Addressee]]] = []
+        for each in queued:
+            message, way = each.message, ways[each.message.brand_id, each.message.mode]
+            if way and way[0] in resting:
+                continue  # it stays queued
+            if reason := refused.get(message.id) or _without_way(way, targets.get(message.id)):
+                unsent.append(_unsent(message, reason))
+            else:
+                going.append((each, targets[message.id]))
+        deliveries.close_unsent(tx, unsent, now=now)
+        intents = deliveries.intend(
+            tx,
+            [(each.message, to) for each, to in going],
+            owner=self._owner,
+            now=now,
+            lease_s=self._lease_s,
+        )
+        by_id = {each.message.id: each for each, _ in going}
+        return [_post(by_id[intent.message_id], intent, ways, start_by, now) for intent in intents]
+
+    def _ways(self, tx: Transaction, queued: Sequence[Queued]) -> "_Ways":
+        """The project and the way out for each brand and mode, each asked for once."""
+        owners = {one: brands.by_id(tx, one) for one in {q.message.brand_id for q in queued}}
+        wanted = {(q.message.brand_id, q.message.mode) for q in queued}
+        ways = {(brand, mode): self._route(owners[brand], mode) for brand, mode in wanted}
+        for (brand_id, mode), way in ways.items():
+            if way and mode is Mode.LIVE:
+                self._projects[brand_id] = way[0]
+        return ways
+
+
+_Ways = Mapping[tuple[str, Mode], tuple[str, Notifier] | None]
+
+
+def _without_way(
+    way: tuple[str, Notifier] | None, targets: Sequence[Addressee] | None
+) -> Reason | None:
+    if way is None:
+        return Reason(code="no_project", text="")
+    return None if targets else Reason(code="no_device", text="")
+
+
+def _unsent(message: Message, reason: Reason) -> Unsent:
+    state = MessageState.EXPIRED if reason.code == "expired" else MessageState.CANCELLED
+    return Unsent(message=message, state=state, reason=reason.code)
+
+
+def _post(each: Queued, intent: Intent, ways: _Ways, start_by: float, now: datetime) -> Post:
+    way = ways[each.message.brand_id, each.message.mode]
+    assert way is not None, "only messages with a way out have intents"
+    envelope = _envelope(each, intent, way[0], now)
+    return Post(envelope=envelope, notifier=way[1], start_by=start_by)
+
+
+def _envelope(each: Queued, intent: Intent, project: str, now: datetime) -> Envelope:
+    message = each.message
+    remaining = message.expires_at - now
+    return Envelope(
+        delivery_id=intent.delivery_id,
+        message_id=message.id,
+        project=project,
+        platform=intent.addressee.platform,
+        target=intent.addressee.target,
+        push=message.push,
+        ttl_s=max(0, int(remaining.total_seconds())),
+        expires_at=message.expires_at,
+        high_priority=each.cause in _PROMPT or remaining <= _URGENT,
+    )
