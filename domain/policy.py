@@ -3,6 +3,8 @@
 from domain.people import QuietHours
 from domain.values import Value
 
+MOST_FIX_HOURS = 72  # that a brand may keep positions as they came
+
 
 class Caps(Value):
     """Sends per customer: within the local day, and within any rolling seven days. None means no cap."""
@@ -12,7 +14,10 @@ class Caps(Value):
 
 
 class Policy(Value):
-    """What a brand allows its engine. `interruption_price` is in `currency`, per push."""
+    """What a brand allows its engine. `interruption_price` is in `currency`, per push.
+
+    `keep_fixes_h` is how many hours positions are kept as they came, 0 to MOST_FIX_HOURS; 0 keeps none.
+    """
 
     paused: bool = False
     caps: Caps = Caps()
@@ -22,6 +27,7 @@ class Policy(Value):
     hold: bool = True
     interruption_price: float = 0.05
     currency: str = "EUR"
+    keep_fixes_h: int = 0
     revision: int = 1
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from domain.clock import Clock
-from storage import fixes, idempotency, leases, weather
+from storage import fixes, idempotency, leases, raw_fixes, weather
 from storage.engine import Database, Transaction
 
 WEATHER_KEPT = timedelta(days=30)
@@ -26,10 +26,13 @@ class Housekeeping:
         now = self._clock.now()
         purges: dict[str, Callable[[Transaction], int]] = {
             "received_ids": lambda tx: fixes.forget(tx, now=now, limit=_MOST),
+            "raw_fixes": lambda tx: raw_fixes.purge(tx, now=now, limit=_MOST),
             "answers": lambda tx: idempotency.purge(tx, now),
             "weather": lambda tx: weather.purge(tx, before=now - WEATHER_KEPT),
         }
         gone = {name: self._all(purge) for name, purge in purges.items()}
+        if gone["raw_fixes"]:
+            self._database.shred()  # a position that is not kept any more is in no file either
         if any(gone.values()):
             _log.info("purged", **gone)
         return sum(gone.values())

@@ -18,6 +18,7 @@ from scheduler.fences import FenceCache, Snapshot
 from scheduler.receipts import Judged, Receipt, Rejected, sift
 from scheduler.visits import Whose, follow_up
 from storage import fixes as storage
+from storage import raw_fixes
 from storage.engine import Database, Transaction
 from storage.fixes import Position, Tracked
 
@@ -71,7 +72,8 @@ class Ingest:
             for each in given
         ]
         sifted = sift(tx, judged, scope_id=tracked.device_id, now=now)
-        walk = _walk(tracked.position, _in_order(given, judged, sifted.fresh), snapshot.fences, now)
+        taken = _in_order(given, judged, sifted.fresh)
+        walk = _walk(tracked.position, taken, snapshot.fences, now)
         whose = Whose(
             device_id=tracked.device_id,
             customer_id=tracked.customer_id,
@@ -80,6 +82,8 @@ class Ingest:
         )
         if walk.moved:
             storage.save(tx, _position(whose, walk.state))
+        if tracked.keep_fixes_h:
+            _keep(tx, whose, taken, walk.rejected, now)
         return Receipt(
             accepted=len(sifted.fresh) - len(walk.rejected),
             duplicates=sifted.duplicates,
@@ -144,6 +148,21 @@ def _in_order(given: Sequence[Fix], judged: Sequence[Judged], fresh: set[str]) -
         if row.code is None and row.event_id in fresh
     }
     return sorted(first.values(), key=lambda fix: fix.occurred_at)
+
+
+def _keep(
+    tx: Transaction, whose: Whose, taken: Sequence[Fix], rejected: Sequence[Rejected], now: datetime
+) -> None:
+    """Of the fixes that were taken none is lost, for the hours that the brand has asked for."""
+    refused = {each.event_id for each in rejected}
+    raw_fixes.add(
+        tx,
+        [fix for fix in taken if fix.event_id not in refused],
+        device_id=whose.device_id,
+        customer_id=whose.customer_id,
+        brand_id=whose.brand_id,
+        now=now,
+    )
 
 
 def _walk(position: Position | None, fixes: Sequence[Fix], fences: Fences, now: datetime) -> Walk:

@@ -1,6 +1,7 @@
 """The last fix of each device with its fence states, and the ids of what was received in the last 48 hours.
 
-Positions are never kept beyond the last one, and ids are kept without positions.
+Here positions are never kept beyond the last one, and ids are kept without positions. What a brand has asked to keep
+of them for some hours is in `raw_fixes`.
 """
 
 from collections.abc import Collection
@@ -15,6 +16,7 @@ from domain.people import Consent, Consents, Mode, Purpose
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import (
+    BrandRow,
     ConsentRow,
     CustomerRow,
     DeviceRow,
@@ -24,6 +26,7 @@ from storage.models import (
 )
 from storage.models.base import Id, UtcTime
 from storage.prepared import Prepared
+from storage.raw_fixes import KEPT_H
 
 REMEMBERED = timedelta(hours=48)
 _WHEREABOUTS = (Purpose.LOCATION, Purpose.BACKGROUND_LOCATION)
@@ -55,6 +58,7 @@ class Tracked(Value):
     mode: Mode
     consents: Consents  # of the two location purposes
     fences: int  # the newest revision of its brand's fences
+    keep_fixes_h: int  # how long its brand keeps positions as they came; 0: not at all
     position: Position | None
 
 
@@ -83,12 +87,14 @@ _BY_CREDENTIAL = (
         DeviceRow.brand_id,
         DeviceRow.mode,
         sa.func.coalesce(FenceChangeRow.revision, 0),
+        KEPT_H,
         ConsentRow.purpose,
         ConsentRow.granted,
         ConsentRow.entry_id,
         ConsentRow.since,
         *_POSITION,
     )
+    .join(BrandRow, BrandRow.id == DeviceRow.brand_id)
     .outerjoin(FenceChangeRow, FenceChangeRow.brand_id == DeviceRow.brand_id)
     .outerjoin(
         ConsentRow,
@@ -119,7 +125,7 @@ def track(tx: Transaction, digest: str) -> Tracked | None:
     rows = _TRACKED.rows(tx, digest=digest)
     if not rows:
         return None
-    device_id, customer_id, brand_id, mode, fences = rows[0][:5]
+    device_id, customer_id, brand_id, mode, fences, keep_fixes_h = rows[0][:6]
     return Tracked(
         device_id=device_id,
         customer_id=customer_id,
@@ -129,19 +135,20 @@ def track(tx: Transaction, digest: str) -> Tracked | None:
             of={consent.purpose: consent for consent in map(_consent, rows) if consent}
         ),
         fences=fences,
+        keep_fixes_h=keep_fixes_h,
         position=_position(rows[0]),
     )
 
 
 def _consent(row: tuple[Any, ...]) -> Consent | None:
-    purpose, granted, entry_id, since = row[5:9]
+    purpose, granted, entry_id, since = row[6:10]
     if purpose is None:
         return None
     return Consent(purpose=Purpose(purpose), granted=granted, entry_id=entry_id, since=since)
 
 
 def _position(row: tuple[Any, ...]) -> Position | None:
-    latitude, longitude, accuracy_m, occurred_at, state, due_at = row[9:]
+    latitude, longitude, accuracy_m, occurred_at, state, due_at = row[10:]
     if state is None:
         return None
     return Position(

@@ -24,11 +24,12 @@ from storage.models import (
     MomentRow,
     PositionRow,
     ProfileRow,
+    RawFixRow,
     VisitRow,
 )
 
 # Rows that simply change hands; the other tables of a person meet rows of the known one and are joined below.
-_MOVING = (DeviceRow, PositionRow, VisitRow, EventRow, MessageRow, ConsentEntryRow, IdempotencyRow)
+_MOVING = (DeviceRow, PositionRow, RawFixRow, VisitRow, EventRow, MessageRow, ConsentEntryRow, IdempotencyRow)
 
 
 def link(tx: Transaction, device: Device, external_id: str, *, now: datetime) -> str:

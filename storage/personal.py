@@ -20,6 +20,7 @@ from storage.models import (
     MomentRow,
     PositionRow,
     ProfileRow,
+    RawFixRow,
     ReceivedRow,
     VisitRow,
 )
@@ -66,6 +67,13 @@ def _positions(customer_id: str) -> sa.ColumnElement[bool]:
     )
 
 
+def _raw_fixes(customer_id: str) -> sa.ColumnElement[bool]:
+    """The same of positions as they came."""
+    return sa.or_(
+        RawFixRow.customer_id == customer_id, RawFixRow.device_id.in_(_devices(customer_id))
+    )
+
+
 def _received(customer_id: str) -> sa.ColumnElement[bool]:
     return ReceivedRow.scope_id.in_(_devices(customer_id))
 
@@ -86,6 +94,7 @@ PERSONAL = (
     Personal(EventRow, _by_customer(EventRow)),
     Personal(VisitRow, _by_customer(VisitRow)),
     Personal(PositionRow, _positions),
+    Personal(RawFixRow, _raw_fixes),
     Personal(ReceivedRow, _received),
     Personal(ProfileRow, _by_customer(ProfileRow)),
     Personal(IdempotencyRow, _answers),

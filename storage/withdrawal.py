@@ -25,6 +25,7 @@ from storage.models import (
     MomentRow,
     PositionRow,
     ProfileRow,
+    RawFixRow,
     VisitRow,
 )
 from storage.sql import locked
@@ -69,8 +70,9 @@ def still_under_way(tx: Transaction, delivery_ids: frozenset[str]) -> bool:
 
 
 def forget_position(tx: Transaction, device_id: str, *, now: datetime) -> None:
-    """Deletes a device's last fix and fence states and ends the visits it was on."""
+    """Deletes a device's fixes and fence states and ends the visits it was on."""
     tx.execute(sa.delete(PositionRow).where(PositionRow.device_id == device_id))
+    tx.execute(sa.delete(RawFixRow).where(RawFixRow.device_id == device_id))
     tx.execute(
         sa.update(VisitRow)
         .where(VisitRow.device_id == device_id, VisitRow.exited_at.is_(None))
@@ -114,6 +116,15 @@ def _delete_answers(tx: Transaction, customer_id: str, now: datetime) -> int:
 
 def _delete_positions(tx: Transaction, customer_id: str, now: datetime) -> int:
     return tx.execute(sa.delete(PositionRow).where(PositionRow.customer_id == customer_id)).rowcount
+
+
+def _delete_raw_fixes(tx: Transaction, customer_id: str, now: datetime) -> int:
+    return tx.execute(sa.delete(RawFixRow).where(RawFixRow.customer_id == customer_id)).rowcount
+
+
+def _delete_background_fixes(tx: Transaction, customer_id: str, now: datetime) -> int:
+    mine = RawFixRow.customer_id == customer_id
+    return tx.execute(sa.delete(RawFixRow).where(mine, RawFixRow.background)).rowcount
 
 
 def _delete_visits(tx: Transaction, customer_id: str, now: datetime) -> int:
@@ -201,6 +212,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
     Purpose.PUSH: (("messages_cancelled", _cancel_messages),),
     Purpose.LOCATION: (
         ("positions", _delete_positions),
+        ("raw_fixes", _delete_raw_fixes),
         ("visits", _delete_visits),
         ("events", _delete_place_events),
         ("profiles", _delete_profile),
@@ -208,7 +220,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("places", _forget_places),
         *_CHOICES,
     ),
-    Purpose.BACKGROUND_LOCATION: (),
+    Purpose.BACKGROUND_LOCATION: (("raw_fixes", _delete_background_fixes),),
     Purpose.HABITS: (
         ("profiles", _delete_profile),
         ("visits", _delete_past_visits),
@@ -225,7 +237,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
 _NOTES = {
     Purpose.PUSH: "No push is sent any more; what was waiting is cancelled.",
     Purpose.LOCATION: "Positions, visits and the rhythm learned from them are deleted; new fixes are refused.",
-    Purpose.BACKGROUND_LOCATION: "Fixes taken in the background are refused; nothing is derived from them alone.",
+    Purpose.BACKGROUND_LOCATION: "Fixes taken in the background are refused, and those that were kept are deleted; nothing is derived from them alone.",
     Purpose.HABITS: "The rhythm, tastes, traits and the past visits it was learned from are deleted; no habit is learned any more.",
     Purpose.PURCHASES: "Orders, reservations and the rhythm, tastes and traits learned from them are deleted; new ones are refused.",
 }

@@ -1,5 +1,6 @@
 import marshmallow as ma
 
+from domain.policy import MOST_FIX_HOURS
 from service.schemas import fields
 from service.schemas.base import AdminSchema
 from service.schemas.offers import currency
@@ -40,3 +41,10 @@ class PolicySchema(AdminSchema):
         metadata={"description": "what one push must be worth, in `currency`"},
     )
     currency = currency()
+    keep_fixes_h = ma.fields.Int(
+        strict=True,
+        validate=ma.validate.Range(min=0, max=MOST_FIX_HOURS),
+        metadata={
+            "description": "hours that positions are kept as they came; 0: only the last one is known"
+        },
+    )

@@ -79,6 +79,27 @@ class PositionRow(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
 
 
+class RawFixRow(Base):
+    """A position as it came, only of brands that keep them; deleted after their hours and with the location consent."""
+
+    __tablename__ = "raw_fixes"
+    __table_args__ = (
+        sa.Index(None, "brand_id", "received_at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    device_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    event_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id, index=True)
+    brand_id: Mapped[str] = mapped_column(Id)
+    latitude: Mapped[float] = mapped_column(sa.Float(53))
+    longitude: Mapped[float] = mapped_column(sa.Float(53))
+    accuracy_m: Mapped[float] = mapped_column(sa.Float(53))
+    background: Mapped[bool] = mapped_column(sa.Boolean)
+    occurred_at: Mapped[datetime] = mapped_column(UtcTime)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class VisitRow(Base):
     """From enter to exit of one device at one fence."""
 

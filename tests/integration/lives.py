@@ -26,6 +26,7 @@ from storage.models import (
     MomentRow,
     PositionRow,
     ProfileRow,
+    RawFixRow,
     ReceivedRow,
     VisitRow,
     metadata,
@@ -64,6 +65,7 @@ class Life:
     def _do(self, tx: Transaction) -> None:
         state = msgspec.msgpack.encode({"was": self.marker})
         self._add(tx, PositionRow, latitude=60.1, longitude=24.9, state=state)
+        self._add(tx, RawFixRow, latitude=60.1, longitude=24.9)
         self._add(tx, VisitRow)
         self._add(tx, EventRow, mode="live", body={"properties": {"note": self.marker}})
         self._add(tx, ProfileRow, body=msgspec.msgpack.encode(Profile(visits=3)))

@@ -80,7 +80,7 @@ def test_the_receipt_says_what_nothing_was_derived_from(world: World) -> None:
     device = world.device(Purpose.BACKGROUND_LOCATION)
     world.clock.advance(minutes=1)
     (receipt,) = world.say(device, Purpose.BACKGROUND_LOCATION, granted=False).json["receipts"]
-    assert receipt["deleted"] == {}
+    assert receipt["deleted"] == {"raw_fixes": 0}
     assert "nothing is derived" in receipt["note"]
 
 

@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "hold": True,
     "interruption_price": 0.05,
     "currency": "EUR",
+    "keep_fixes_h": 0,
 }
 
 

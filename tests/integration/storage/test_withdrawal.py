@@ -111,6 +111,7 @@ def test_withdrawing_location_deletes_where_somebody_was_and_what_was_made_of_it
     receipt = _withdraw(town, device, Purpose.LOCATION)
     assert receipt.deleted == {
         "positions": 1,
+        "raw_fixes": 0,
         "visits": 2,
         "events": 2,
         "profiles": 1,
@@ -140,13 +141,13 @@ def test_a_visit_that_the_brands_backend_reported_is_not_the_phones_location(tow
     assert _events(town, device) == {"visit"}
 
 
-def test_withdrawing_background_location_refuses_the_future_and_deletes_nothing(
+def test_withdrawing_background_location_refuses_the_future_and_keeps_what_is_derived(
     town: Town,
 ) -> None:
     device = _jane(town)
     before = _left(town, device)
     receipt = _withdraw(town, device, Purpose.BACKGROUND_LOCATION)
-    assert receipt.deleted == {}
+    assert receipt.deleted == {"raw_fixes": 0}
     assert "background" in receipt.note
     assert _left(town, device) == before
     assert town.granted(device.customer_id) == set(EVERY) - {Purpose.BACKGROUND_LOCATION}
