@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from storage.engine import Transaction
 from storage.models import IdempotencyRow, PositionRow, ProfileRow
+from storage.packing import named, unpacked
 from storage.personal import PERSONAL, Personal
 
 # Locks rather than data: whoever read them in an export could try to open them.
@@ -40,7 +41,7 @@ def _as_base64(value: bytes) -> str:
 
 
 _READABLE: dict[type[Any], Callable[[bytes], Any]] = {
-    ProfileRow: msgspec.msgpack.decode,
+    ProfileRow: lambda body: named(unpacked(body)),
     PositionRow: msgspec.msgpack.decode,
     IdempotencyRow: msgspec.json.decode,
 }

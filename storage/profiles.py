@@ -24,9 +24,9 @@ from storage.models import (
     OfferRow,
     ProfileRow,
 )
+from storage.packing import packed, unpacked
 from storage.sql import insert
 
-_profile = msgspec.msgpack.Decoder(Profile)
 _wheel = msgspec.msgpack.Decoder(Wheel)
 _pack = msgspec.msgpack.Encoder()
 
@@ -103,7 +103,7 @@ def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Profile]:
             ProfileRow.customer_id.in_(customer_ids)
         )
     )
-    return {row.customer_id: _profile.decode(row.body) for row in rows}
+    return {row.customer_id: unpacked(row.body) for row in rows}
 
 
 def save_many(
@@ -114,7 +114,7 @@ def save_many(
         {
             "customer_id": customer_id,
             "brand_id": brand_id,
-            "body": _pack.encode(profile),
+            "body": packed(profile),
             "updated_at": now,
         }
         for customer_id, profile in known.items()

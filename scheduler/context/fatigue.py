@@ -13,7 +13,7 @@ from domain.offers import OfferKind
 TAU_HOURS = 7 * 24.0
 _WHOLE = 1000
 _MOST_IGNORED = 100
-_MOST_OFFERS, _MOST_KINDS = 4, 3
+_MOST_OFFERS, _MOST_KINDS = 3, 3
 _INTEREST = ("opened", "redeemed")  # answers that end a streak of ignored pushes
 _REFUSAL = "not_for_me"
 

@@ -45,7 +45,7 @@ class Room(NamedTuple):
     services: Table
 
 
-PERSON = Room(Table(12, 132), Table(6, 66), Table(4, 44))
+PERSON = Room(Table(12, 108), Table(6, 60), Table(4, 36))
 BRAND = Room(Table(200, 4800), Table(60, 1440), Table(40, 960))
 
 
@@ -59,11 +59,11 @@ class Usual(NamedTuple):
 
 
 def short(name: str) -> str:
-    """The name as it is stored: itself, or eleven characters that stand for it where it is too long."""
+    """The name as it is stored: itself, or nine characters that stand for it where it is too long."""
     raw = name.encode()
     if len(raw) <= LONGEST_NAME:
         return name
-    digest = hashlib.blake2b(raw, digest_size=6).digest()
+    digest = hashlib.blake2b(raw, digest_size=5).digest()
     return "~" + base64.b32encode(digest).decode().rstrip("=")
 
 

@@ -35,7 +35,7 @@ def test_refusals_are_counted_by_offer_and_kind_and_few_are_kept() -> None:
     known = Fatigue()
     for n in range(9):
         known = with_answer(known, "not_for_me", at=NOW, offer_id=f"o{n}", kind=OfferKind.DISCOUNT)
-    assert [each.what for each in known.offers] == [digits(f"o{n}") for n in (8, 7, 6, 5)]
+    assert [each.what for each in known.offers] == [digits(f"o{n}") for n in (8, 7, 6)]
     assert [(each.what, each.times) for each in known.kinds] == [("discount", 9)]
     assert known.answer == "not_for_me"
 

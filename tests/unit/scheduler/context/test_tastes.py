@@ -106,7 +106,7 @@ def test_what_is_never_chosen_is_told_only_when_nearly_everybody_would_have_by_n
 
 def test_a_long_sku_is_found_again_by_the_name_it_came_with() -> None:
     sku = "a-very-long-sku-that-nobody-should-have-to-store-in-full"
-    assert len(short(sku)) == 11
+    assert len(short(sku)) == 9
     known = orders(sku, sku)
     assert ranked(known, at=DAY, population={sku: 1, "tea": 2})[0] == sku
 
