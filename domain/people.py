@@ -189,3 +189,5 @@ class Profile(Value):
     traits: tuple[Leaning, ...] = ()
     occasions: Occasions = Occasions()
     fatigue: Fatigue = Fatigue()
+    rate14: float = 0.0  # as `rate`, within a memory of 14 days
+    told_at: datetime | None = None  # until when the brand has learned from this person's silence

@@ -10,8 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.messages import MessageState
 from domain.offers import OfferKind
-from domain.people import Mode, Occasion, Preferences, Profile, Wheel
+from domain.people import Mode, Occasion, Preferences, Profile
 from domain.policy import Policy
+from domain.rhythm import BrandRhythm
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import (
@@ -27,7 +28,7 @@ from storage.models import (
 from storage.packing import packed, unpacked
 from storage.sql import insert
 
-_wheel = msgspec.msgpack.Decoder(Wheel)
+_rhythm = msgspec.msgpack.Decoder(BrandRhythm)
 _pack = msgspec.msgpack.Encoder()
 
 
@@ -132,34 +133,34 @@ def _upsert(insert: Any) -> Any:
 _SAVE = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
 
 
-def brand_wheels(tx: Transaction, brand_ids: Sequence[str]) -> dict[str, Wheel]:
+def brand_wheels(tx: Transaction, brand_ids: Sequence[str]) -> dict[str, BrandRhythm]:
     """What everybody of each brand does together; a brand without visits is absent."""
     rows = tx.execute(
         sa.select(BrandProfileRow.brand_id, BrandProfileRow.body).where(
             BrandProfileRow.brand_id.in_(brand_ids)
         )
     )
-    return {row.brand_id: _wheel.decode(row.body) for row in rows}
+    return {row.brand_id: _rhythm.decode(row.body) for row in rows}
 
 
-def lock_brand_wheel(tx: Transaction, brand_id: str, *, now: datetime) -> Wheel | None:
+def lock_brand_wheel(tx: Transaction, brand_id: str, *, now: datetime) -> BrandRhythm | None:
     """The brand's wheel to be turned, or None where another transaction is turning it.
 
     Nobody waits for this one row per brand: a visit that is left out does not change what everybody does.
     """
     tx.execute(
         insert(tx, BrandProfileRow)
-        .values(brand_id=brand_id, body=_pack.encode(Wheel()), updated_at=now)
+        .values(brand_id=brand_id, body=_pack.encode(BrandRhythm()), updated_at=now)
         .on_conflict_do_nothing()
     )
     query = sa.select(BrandProfileRow.body).where(BrandProfileRow.brand_id == brand_id)
     if tx.dialect.name == "postgresql":
         query = query.with_for_update(skip_locked=True, key_share=True)
     body = tx.execute(query).scalar_one_or_none()
-    return None if body is None else _wheel.decode(body)
+    return None if body is None else _rhythm.decode(body)
 
 
-def save_brand_wheel(tx: Transaction, wheel: Wheel, *, brand_id: str, now: datetime) -> None:
+def save_brand_wheel(tx: Transaction, wheel: BrandRhythm, *, brand_id: str, now: datetime) -> None:
     tx.execute(
         sa.update(BrandProfileRow)
         .where(BrandProfileRow.brand_id == brand_id)

@@ -112,15 +112,14 @@ def _likely(at: Scene) -> Likely:
     if profile is None or zone is None or not at.known.consents.granted(Purpose.HABITS):
         return Likely()
     brand = at.ground.wheel
-    shape = rhythm.person_shape(profile.wheel, rhythm.brand_shape(brand), at=at.now)
     quiet = (*at.ground.brand.policy.quiet_hours, *at.known.preferences.quiet_hours)
     then = next_window(profile, brand, now=at.now, zone=zone, quiet=quiet, taken=())
-    chance = partial(rhythm.p_visit, profile, shape, zone=zone)
+    chance = partial(p_visit, profile, brand, zone=zone)
     return Likely(
-        p_visit=chance(start=at.now),
+        p_visit=chance(at=at.now),
         evidence=profile.evidence,
         at=then.due_at if then else None,
-        p_then=chance(start=then.due_at) if then else 0.0,
+        p_then=chance(at=then.due_at) if then else 0.0,
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from domain.people import Profile, QuietHours, Wheel
 from scheduler.context import rhythm
 from scheduler.context.clock import quiet_until, to_utc
+from scheduler.context.pace import RATE_DAYS, YOUNG_RATE_DAYS
 
 LEAD = timedelta(minutes=45)
 SAME_VISIT = timedelta(hours=1)
@@ -30,22 +31,28 @@ class Window(NamedTuple):
 
 def with_visit(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) -> Profile:
     """The profile after one more visit; signs of the same visit within an hour change nothing."""
-    if profile.last_at and abs(at - profile.last_at) < SAME_VISIT:
+    if not is_another(profile, at):
         return profile
     local = at.astimezone(zone)
     everyone = rhythm.brand_shape(brand)
     own = rhythm.person_shape(profile.wheel, everyone, at=at)
-    as_of = max(at, profile.rate_as_of or at)
+    since, as_of = profile.rate_as_of, max(at, profile.rate_as_of or at)
     return msgspec.structs.replace(
         profile,
         wheel=rhythm.turned(profile.wheel, local=local),
         visits=profile.visits + 1,
         first_at=min(at, profile.first_at or at),
         last_at=max(at, profile.last_at or at),
-        rate=_faded(profile.rate, profile.rate_as_of, as_of) + _faded(1.0, at, as_of),
+        rate=_counted(profile.rate, since, at, as_of, RATE_DAYS),
+        rate14=_counted(profile.rate14, since, at, as_of, YOUNG_RATE_DAYS),
         rate_as_of=as_of,
         evidence=profile.evidence + rhythm.surprise(own, everyone, local=local),
     )
+
+
+def is_another(profile: Profile, at: datetime) -> bool:
+    """Whether a sign at `at` shows another visit than the last one known."""
+    return profile.last_at is None or abs(at - profile.last_at) >= SAME_VISIT
 
 
 def next_window(
@@ -81,7 +88,13 @@ def next_window(
     return None
 
 
-def _faded(rate: float, since: datetime | None, at: datetime) -> float:
-    if since is None:
-        return 0.0
-    return rate * math.exp(-(at - since).total_seconds() / 86_400 / rhythm.RATE_DAYS)
+def _counted(
+    rate: float, since: datetime | None, at: datetime, as_of: datetime, memory: float
+) -> float:
+    """The decayed count as of `as_of`, with one more at `at`."""
+    left = rate * math.exp(-_days(since, as_of) / memory) if since else 0.0
+    return left + math.exp(-_days(at, as_of) / memory)
+
+
+def _days(earlier: datetime, later: datetime) -> float:
+    return (later - earlier).total_seconds() / 86_400

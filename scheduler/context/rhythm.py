@@ -2,63 +2,86 @@
 
 p(day, hour) = p(day) · p(hour | weekday or weekend). Counts decay forward with τ = 180 days; each visit is spread over
 three neighbouring hours. A thin wheel leans on the brand's, and the brand's on a plain day of business. The formulas
-and constants follow Dirichlet smoothing in three steps: hour, hour given the kind of day, weekday.
+follow Dirichlet smoothing in three steps: hour, hour given the kind of day, weekday; how hard a person's wheel leans on
+the brand's is the brand's `Lean`. Arrays may have leading axes: one person or thousands, one formula.
 """
 
 import math
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from domain.people import Profile, Wheel
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.people import Wheel
+from domain.rhythm import BrandRhythm, Lean
+from scheduler.context import leans
 
 TAU_S = 180 * 86_400.0
-RATE_DAYS = 45.0
 WINDOW_H = 3
 
+Numbers = NDArray[np.float64]
+AnyWheel = TypeVar("AnyWheel", bound=Wheel)
+Index = int | NDArray[np.int64]
+
 _SPREAD = ((-1, 0.22), (0, 0.56), (1, 0.22))
-_DAY_PRIOR = 25.0
-_HOUR_PRIOR = 8.0
-_SLOT_PRIOR = 15.0
 _BRAND_PRIOR = 20.0
 _WEEKEND_FROM = 5
+KINDS = np.array([int(day >= _WEEKEND_FROM) for day in range(7)])
 _SHARE_OF_HOUR = 3600.0
-
-Hours = tuple[float, ...]
 
 
 class Shape(NamedTuple):
-    """Probabilities: of the seven weekdays, and of the 24 hours on weekdays and on weekend days. Each sums to 1."""
+    """Probabilities: of the seven weekdays (…, 7), and of the 24 hours on weekdays and on weekend days (…, 2, 24).
 
-    days: tuple[float, ...]
-    hours: tuple[Hours, Hours]
+    Each sums to 1. `lean` is how hard the wheels of people lean on this shape where it is a brand's.
+    """
 
-    def of(self, weekday: int, hour: int) -> float:
-        """p(this weekday and this hour) within a week."""
-        return self.days[weekday] * self.hours[_kind(weekday)][hour]
+    days: Numbers
+    hours: Numbers
+    lean: Lean = Lean()
+
+    def of(self, weekday: Index, hour: Index) -> Numbers:
+        """p(this weekday and this hour) within a week; with leading axes, a weekday and hour for each row or for all."""
+        if self.days.ndim == 1:
+            return np.asarray(self.days[weekday] * self.hours[KINDS[weekday], hour])
+        rows = np.arange(len(self.days))
+        slot: Numbers = self.days[rows, weekday] * self.hours[rows, KINDS[weekday], hour]
+        return slot
+
+    def window(self, weekday: Index, hour: Index) -> Numbers:
+        """The share of a week's visits in the three hours from this full hour, on over midnight."""
+        hours = [np.asarray(hour) + step for step in range(WINDOW_H)]
+        parts = [self.of((weekday + h // 24) % 7, h % 24) for h in hours]
+        share: Numbers = np.sum(parts, axis=0)
+        return share
 
 
-def _plain_day() -> Hours:
-    weights = [1.0 if 8 <= hour < 21 else 0.1 for hour in range(24)]
-    return tuple(weight / sum(weights) for weight in weights)
+def _plain_day() -> Numbers:
+    weights = np.array([1.0 if 8 <= hour < 21 else 0.1 for hour in range(24)])
+    shares: Numbers = weights / weights.sum()
+    return shares
 
 
-PLAIN = Shape((1 / 7,) * 7, (_plain_day(), _plain_day()))
+PLAIN = Shape(np.full(7, 1 / 7), np.stack([_plain_day(), _plain_day()]))
 
 
-def turned(wheel: Wheel, *, local: datetime) -> Wheel:
+def turned(wheel: AnyWheel, *, local: datetime) -> AnyWheel:
     """The wheel with one more visit at this local time (aware); older visits have faded by then."""
     at = local.astimezone(UTC)
     as_of = max(at, wheel.as_of or at)
-    fade = _fade(wheel.as_of, as_of)
-    gain = _fade(at, as_of)
+    fade = faded(wheel.as_of, as_of)
+    gain = faded(at, as_of)
     days = [count * fade for count in wheel.days]
     hours = [[count * fade for count in kind] for kind in wheel.hours]
     days[local.weekday()] += gain
+    own = hours[kind(local.weekday())]
     for step, share in _SPREAD:
-        hours[_kind(local.weekday())][(local.hour + step) % 24] += gain * share
-    return Wheel(
+        own[(local.hour + step) % 24] += gain * share
+    return msgspec.structs.replace(
+        wheel,
         days=tuple(days),
         hours=(tuple(hours[0]), tuple(hours[1])),
         weight=wheel.weight * fade + gain,
@@ -68,34 +91,36 @@ def turned(wheel: Wheel, *, local: datetime) -> Wheel:
 
 def brand_shape(wheel: Wheel) -> Shape:
     """What everybody does together; a young brand leans on a plain day of business."""
-    days = _smoothed(wheel.days, PLAIN.days, _BRAND_PRIOR)
-    weekday, weekend = (
-        _smoothed(wheel.hours[kind], PLAIN.hours[kind], _BRAND_PRIOR) for kind in (0, 1)
-    )
-    return Shape(days, (weekday, weekend))
+    lean = leans.best(wheel) if isinstance(wheel, BrandRhythm) else Lean()
+    days = _smoothed(np.array(wheel.days), PLAIN.days, _BRAND_PRIOR)
+    return Shape(days, _smoothed(np.array(wheel.hours), PLAIN.hours, _BRAND_PRIOR), lean)
 
 
 def person_shape(wheel: Wheel, brand: Shape, *, at: datetime) -> Shape:
     """What this person does as of `at`; nobody's visits give the brand's own shape."""
-    fade = _fade(wheel.as_of, at)
-    days = _smoothed([count * fade for count in wheel.days], brand.days, _DAY_PRIOR)
-    brand_hours = _over_the_week(brand)
-    both = [(a + b) * fade for a, b in zip(*wheel.hours, strict=True)]
-    hours = _smoothed(both, brand_hours, _HOUR_PRIOR)
-    weekday, weekend = (
-        _smoothed(
-            [count * fade for count in wheel.hours[kind]],
-            _normal(
-                [
-                    h * own / all_
-                    for h, own, all_ in zip(hours, brand.hours[kind], brand_hours, strict=True)
-                ]
-            ),
-            _SLOT_PRIOR,
-        )
-        for kind in (0, 1)
-    )
-    return Shape(days, (weekday, weekend))
+    fade = faded(wheel.as_of, at)
+    return leaning(np.array(wheel.days) * fade, np.array(wheel.hours) * fade, brand)
+
+
+def leaning(days: Numbers, hours: Numbers, brand: Shape) -> Shape:
+    """The shapes of faded counts (…, 7) and (…, 2, 24).
+
+    p(d) = (D_d + a·g_d)/(N + a); p(h) = (H_h + b·g_h)/(N + b); q_w(h) ∝ p(h)·g(h|w)/g(h);
+    p(h|w) = (H_wh + m·q_w(h))/(N_w + m), with a, b, m of the brand's lean and g the brand's shape.
+    """
+    lean = brand.lean
+    usual = over_the_week(brand)
+    own = _smoothed(hours.sum(axis=-2), usual, lean.hour)
+    prior = own[..., None, :] * (brand.hours / usual[..., None, :])
+    prior /= prior.sum(axis=-1, keepdims=True)
+    return Shape(_smoothed(days, brand.days, lean.day), _smoothed(hours, prior, lean.slot), lean)
+
+
+def over_the_week(shape: Shape) -> Numbers:
+    """p(hour) whatever the day, (…, 24)."""
+    weekdays = shape.days[..., :_WEEKEND_FROM].sum(axis=-1, keepdims=True)
+    hours: Numbers = weekdays * shape.hours[..., 0, :] + (1 - weekdays) * shape.hours[..., 1, :]
+    return hours
 
 
 def p_window(shape: Shape, *, start: datetime, zone: ZoneInfo, hours: float = WINDOW_H) -> float:
@@ -108,66 +133,37 @@ def p_window(shape: Shape, *, start: datetime, zone: ZoneInfo, hours: float = WI
         step = min(
             left, _SHARE_OF_HOUR - local.minute * 60 - local.second - local.microsecond / 1e6
         )
-        share += shape.of(local.weekday(), local.hour) * step / _SHARE_OF_HOUR
+        share += float(shape.of(local.weekday(), local.hour)) * step / _SHARE_OF_HOUR
         at += timedelta(seconds=step)
         left -= step
     return share
 
 
-def visits_per_day(profile: Profile, *, at: datetime) -> float:
-    """λ = (E45 + ½) / (45 · (1 − e^(−T/45)) + 8), T the days since the first visit; 0 for whom nobody saw yet."""
-    if not profile.visits or profile.first_at is None or profile.rate_as_of is None:
-        return 0.0
-    known = max(0.0, (at - profile.first_at).total_seconds() / 86_400)
-    rate = profile.rate * math.exp(-_days(profile.rate_as_of, at) / RATE_DAYS)
-    return (rate + 0.5) / (RATE_DAYS * (1 - math.exp(-known / RATE_DAYS)) + 8)
-
-
-def p_visit(
-    profile: Profile, shape: Shape, *, start: datetime, zone: ZoneInfo, hours: float = WINDOW_H
-) -> float:
-    """The probability of a visit within the next `hours`: 1 − e^(−7 λ p(window))."""
-    expected = (
-        7 * visits_per_day(profile, at=start) * p_window(shape, start=start, zone=zone, hours=hours)
-    )
-    return 1 - math.exp(-expected)
-
-
 def surprise(person: Shape, brand: Shape, *, local: datetime) -> float:
     """Nats by which the person's own shape foretold this visit better than the brand's: evidence of a habit."""
     where = (local.weekday(), local.hour)
-    return math.log(person.of(*where) / brand.of(*where))
+    return math.log(float(person.of(*where)) / float(brand.of(*where)))
 
 
 def best_start(shape: Shape, weekday: int) -> tuple[int, float]:
     """The first hour of this weekday's likeliest window of three hours, and that window's share of the week."""
-    hours = shape.hours[_kind(weekday)]
-    start = max(range(24 - WINDOW_H + 1), key=lambda hour: sum(hours[hour : hour + WINDOW_H]))
-    return start, shape.days[weekday] * sum(hours[start : start + WINDOW_H])
+    hours = shape.hours[kind(weekday)]
+    sums = hours[:-2] + hours[1:-1] + hours[2:]
+    start = int(sums.argmax())
+    return start, float(shape.days[weekday] * sums[start])
 
 
-def _kind(weekday: int) -> int:
+def kind(weekday: int) -> int:
+    """0 from Monday to Friday, 1 on the weekend."""
     return int(weekday >= _WEEKEND_FROM)
 
 
-def _days(since: datetime, at: datetime) -> float:
-    return max(0.0, (at - since).total_seconds() / 86_400)
-
-
-def _fade(since: datetime | None, at: datetime) -> float:
+def faded(since: datetime | None, at: datetime) -> float:
+    """What is left at `at` of a count of 1 at `since`; 0 where there is none."""
     return math.exp(-max(0.0, (at - since).total_seconds()) / TAU_S) if since else 0.0
 
 
-def _smoothed(counts: Sequence[float], prior: Sequence[float], strength: float) -> Hours:
-    total = sum(counts) + strength
-    return tuple((count + strength * p) / total for count, p in zip(counts, prior, strict=True))
-
-
-def _normal(weights: Sequence[float]) -> Hours:
-    total = sum(weights)
-    return tuple(weight / total for weight in weights)
-
-
-def _over_the_week(shape: Shape) -> Hours:
-    weekdays = sum(shape.days[:_WEEKEND_FROM])
-    return tuple(weekdays * a + (1 - weekdays) * b for a, b in zip(*shape.hours, strict=True))
+def _smoothed(counts: Numbers, prior: Numbers, strength: float) -> Numbers:
+    total = counts.sum(axis=-1, keepdims=True) + strength
+    shares: Numbers = (counts + strength * prior) / total
+    return shares

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from domain.clock import ManualClock
 from domain.decisions import Cause, Outcome
+from domain.offers import OfferValue
 from domain.people import Device, Mode, Preferences, Purpose, QuietHours, Wheel
 from scheduler.profiles import observe
 from storage import customers, profiles
@@ -67,7 +68,7 @@ def test_a_regular_has_one_habit_moment_shortly_before_their_time(stage: Regular
 
 
 def test_a_habit_moment_is_decided_and_followed_by_the_next(stage: Regulars) -> None:
-    stage.offer()
+    stage.offer(value=OfferValue(margin=6.0))  # who surely comes is given no discount for it
     device = stage.regular()
     due = stage.next_habit(device)
     assert due

@@ -117,26 +117,6 @@ def test_the_windows_of_a_week_make_one(start: datetime) -> None:
     assert sum(windows) == pytest.approx(1)
 
 
-def test_the_rate_follows_how_often_somebody_comes() -> None:
-    at = local(140, 8)
-    daily, weekly = regular(20), regular(20, days=(0,))
-    assert rhythm.visits_per_day(daily, at=at) == pytest.approx(5 / 7, abs=0.15)
-    assert rhythm.visits_per_day(weekly, at=at) == pytest.approx(1 / 7, abs=0.04)
-    assert rhythm.visits_per_day(daily, at=at + timedelta(days=180)) < 0.02
-    assert rhythm.visits_per_day(Profile(), at=at) == 0.0
-
-
-def test_the_chance_of_a_visit_is_high_at_ones_own_time_and_low_elsewhere() -> None:
-    profile = regular(20)
-    own, night = (
-        rhythm.p_visit(profile, shape(profile, 140), start=local(140, hour), zone=HELSINKI)
-        for hour in (11, 2)
-    )
-    assert own > 0.35
-    assert night < 0.02
-    assert rhythm.p_visit(Profile(), BRAND, start=local(0, 11), zone=HELSINKI) == 0.0
-
-
 def test_evidence_grows_with_a_habit_and_not_without_one() -> None:
     assert regular(4).evidence > 3
     everyday = Profile()
