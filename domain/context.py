@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.decisions import Cause
+from domain.haunts import Places
 from domain.offers import Offer, WeatherWord
 from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
 from domain.places import LatLon, Store
@@ -51,6 +52,7 @@ class Known(Value):
     profile: Profile | None = None
     whereabouts: Whereabouts | None = None
     usual_store_id: str | None = None
+    places: Places | None = None
 
 
 class Ground(Value):
@@ -78,12 +80,23 @@ class Sky(Value):
         return cls(word=seen.word, temperature=seen.temperature, wind=seen.wind)
 
 
+class Nearby(Value):
+    """A person's own place and a store: how far they are apart, to 100 m, and on how many of how many nights or weekdays
+    the person was there.
+    """
+
+    distance_m: float
+    times: int
+    of: int
+
+
 class Candidate(Value, omit_defaults=True):
     """One offer as it stands for this person now; its text and conditions are found by id and revision.
 
     `store_id` is the store it would be about, `distance_m` the person's distance from it where their position is
     fresh. `store_open` is about the time of arrival; None where no opening hours are known. `elsewhere`: the moment
-    belongs to a store at which this offer is not valid. `left`: the sends that its tightest limit still allows.
+    belongs to a store at which this offer is not valid. `place`: the home or workplace that the offer asks for and the
+    nearest of its stores. `left`: the sends that its tightest limit still allows.
     `unsayable`: why its text cannot be made for this person.
     """
 
@@ -92,6 +105,7 @@ class Candidate(Value, omit_defaults=True):
     store_id: str | None = None
     distance_m: float | None = None
     elsewhere: bool = False
+    place: Nearby | None = None
     hours_hold: bool | None = None
     store_open: bool | None = None
     sky: Sky | None = None

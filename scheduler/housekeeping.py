@@ -6,10 +6,11 @@ from datetime import timedelta
 import structlog
 
 from domain.clock import Clock
-from storage import fixes, idempotency, leases, raw_fixes, weather
+from storage import fixes, idempotency, leases, places, raw_fixes, weather
 from storage.engine import Database, Transaction
 
 WEATHER_KEPT = timedelta(days=30)
+PLACES_KEPT = timedelta(days=180)  # since the last stay; all evidence has long faded by then
 _MOST = 10_000  # rows per transaction, so that nobody waits long
 _log = structlog.get_logger()
 
@@ -28,6 +29,7 @@ class Housekeeping:
             "received_ids": lambda tx: fixes.forget(tx, now=now, limit=_MOST),
             "raw_fixes": lambda tx: raw_fixes.purge(tx, now=now, limit=_MOST),
             "answers": lambda tx: idempotency.purge(tx, now),
+            "places": lambda tx: places.purge(tx, before=now - PLACES_KEPT, limit=_MOST),
             "weather": lambda tx: weather.purge(tx, before=now - WEATHER_KEPT),
         }
         gone = {name: self._all(purge) for name, purge in purges.items()}

@@ -13,7 +13,7 @@ from domain.people import Purpose
 from domain.places import Fix
 from geofence.presence import Transition
 from geofence.transitions import DeviceState, Fences, dwell_due, silence_due, step, tick
-from scheduler import judging
+from scheduler import judging, places
 from scheduler.fences import FenceCache, Snapshot
 from scheduler.receipts import Judged, Receipt, Rejected, sift
 from scheduler.visits import Whose, follow_up
@@ -72,8 +72,10 @@ class Ingest:
             for each in given
         ]
         sifted = sift(tx, judged, scope_id=tracked.device_id, now=now)
+        before = tracked.position
+        watch = places.Watch(before.stay if before else None, tracked.consents)
         taken = _in_order(given, judged, sifted.fresh)
-        walk = _walk(tracked.position, taken, snapshot.fences, now)
+        walk = _walk(before, taken, snapshot.fences, now, watch)
         whose = Whose(
             device_id=tracked.device_id,
             customer_id=tracked.customer_id,
@@ -81,15 +83,17 @@ class Ingest:
             mode=tracked.mode,
         )
         if walk.moved:
-            storage.save(tx, _position(whose, walk.state))
+            storage.save(tx, _position(whose, walk.state, watch.packed()))
         if tracked.keep_fixes_h:
             _keep(tx, whose, taken, walk.rejected, now)
-        return Receipt(
+        receipt = Receipt(
             accepted=len(sifted.fresh) - len(walk.rejected),
             duplicates=sifted.duplicates,
             rejected=(*sifted.rejected, *walk.rejected),
             transitions=follow_up(tx, whose, walk.told, now=now),
         )
+        places.learn(tx, whose, watch.complete, now=now)
+        return receipt
 
     def pass_time(self) -> bool:
         """Says the dwells and ends the visits that fall due though no fix comes; True where a moment may have opened.
@@ -115,7 +119,7 @@ class Ingest:
                 mode=mode,
             )
             ticked = tick(_state.decode(position.state), fences[position.brand_id], now=now)
-            storage.save(tx, _position(whose, ticked.state))
+            storage.save(tx, _position(whose, ticked.state, position.stay))
             follow_up(tx, whose, ticked.transitions, now=now)
             happened = happened or bool(ticked.transitions)
         return happened
@@ -165,7 +169,13 @@ def _keep(
     )
 
 
-def _walk(position: Position | None, fixes: Sequence[Fix], fences: Fences, now: datetime) -> Walk:
+def _walk(
+    position: Position | None,
+    fixes: Sequence[Fix],
+    fences: Fences,
+    now: datetime,
+    watch: places.Watch,
+) -> Walk:
     before = _state.decode(position.state) if position else DeviceState()
     state = before
     told: list[Transition] = []
@@ -175,10 +185,12 @@ def _walk(position: Position | None, fixes: Sequence[Fix], fences: Fences, now: 
         told += happened
         if refused:
             rejected.append(Rejected(event_id=fix.event_id, code=refused))
+        else:
+            watch.see(state.last)
     return Walk(state, tuple(told), tuple(rejected), moved=state is not before)
 
 
-def _position(whose: Whose, state: DeviceState) -> Position:
+def _position(whose: Whose, state: DeviceState, stay: bytes | None) -> Position:
     last = state.last
     assert last is not None, "a state that fixes or time have changed has a last fix"
     due = [at for at in (dwell_due(state), silence_due(state)) if at]
@@ -192,4 +204,5 @@ def _position(whose: Whose, state: DeviceState) -> Position:
         occurred_at=datetime.fromtimestamp(last.at, UTC),
         state=_pack.encode(state),
         due_at=min(due, default=None),
+        stay=stay,
     )

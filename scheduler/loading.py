@@ -12,9 +12,21 @@ from domain.policy import Brand
 from domain.weather import Cell, Observation
 from scheduler.context.build import Scene, scene
 from scheduler.context.clock import first_zone
+from scheduler.context.places import of_a_place
 from scheduler.context.premises import Premises
 from scheduler.decide.eligible import LONGEST_DAYS
-from storage import brands, consents, contexts, customers, events, offers, profiles, stores, weather
+from storage import (
+    brands,
+    consents,
+    contexts,
+    customers,
+    events,
+    offers,
+    places,
+    profiles,
+    stores,
+    weather,
+)
 from storage.contexts import Phones
 from storage.engine import Transaction
 
@@ -103,6 +115,8 @@ def _people(
     sent = contexts.sends(tx, ids, since=now - _memory(grounds))
     answers = events.answers(tx, ids, now - REFUSED_FOR)
     known = profiles.of_many(tx, ids)
+    asked = any(of_a_place(offer) for ground in grounds for offer in ground.offers)
+    haunts = places.of_many(tx, ids) if asked else {}
     seen = contexts.whereabouts(tx, ids)
     usual = contexts.usual_stores(tx, habitual, since=now - _USUAL) if habitual else {}
     return {
@@ -118,6 +132,7 @@ def _people(
             profile=known.get(id_),
             whereabouts=seen.get(id_),
             usual_store_id=usual.get(id_),
+            places=haunts.get(id_),
         )
         for id_, (customer, preferences) in customers.of_many(tx, ids).items()
     }

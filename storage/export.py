@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from domain.haunts import Places
 from storage.engine import Transaction
-from storage.models import IdempotencyRow, PositionRow, ProfileRow
+from storage.models import IdempotencyRow, PlacesRow, PositionRow, ProfileRow
 from storage.packing import named, unpacked
 from storage.personal import PERSONAL, Personal
 
@@ -40,8 +41,18 @@ def _as_base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
+def _with_names(value: bytes) -> dict[str, Any]:
+    """What is known of places, which is stored without the names of its fields."""
+    known = msgspec.msgpack.decode(value, type=Places)
+    return {
+        **msgspec.structs.asdict(known),
+        "haunts": [msgspec.structs.asdict(haunt) for haunt in known.haunts],
+    }
+
+
 _READABLE: dict[type[Any], Callable[[bytes], Any]] = {
     ProfileRow: lambda body: named(unpacked(body)),
+    PlacesRow: _with_names,
     PositionRow: msgspec.msgpack.decode,
     IdempotencyRow: msgspec.json.decode,
 }

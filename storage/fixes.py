@@ -29,13 +29,14 @@ from storage.prepared import Prepared
 from storage.raw_fixes import KEPT_H
 
 REMEMBERED = timedelta(hours=48)
-_WHEREABOUTS = (Purpose.LOCATION, Purpose.BACKGROUND_LOCATION)
+_WHEREABOUTS = (Purpose.LOCATION, Purpose.BACKGROUND_LOCATION, Purpose.HABITS)
 
 
 class Position(Value):
     """Where a device was last. `state` is the matcher's memory of it, opaque here.
 
-    `due_at` is when time alone changes that state (a dwell, a silence); None where it never does.
+    `due_at` is when time alone changes that state (a dwell, a silence); None where it never does. `stay` is where it has
+    stayed since when, opaque too; None without `habits` consent.
     """
 
     device_id: str
@@ -47,6 +48,7 @@ class Position(Value):
     occurred_at: datetime
     state: bytes
     due_at: datetime | None = None
+    stay: bytes | None = None
 
 
 class Tracked(Value):
@@ -56,7 +58,7 @@ class Tracked(Value):
     customer_id: str
     brand_id: str
     mode: Mode
-    consents: Consents  # of the two location purposes
+    consents: Consents  # of the two location purposes and of habits
     fences: int  # the newest revision of its brand's fences
     keep_fixes_h: int  # how long its brand keeps positions as they came; 0: not at all
     position: Position | None
@@ -79,6 +81,7 @@ _POSITION = (
     PositionRow.occurred_at,
     PositionRow.state,
     PositionRow.due_at,
+    PositionRow.stay,
 )
 _BY_CREDENTIAL = (
     sa.select(
@@ -148,7 +151,7 @@ def _consent(row: tuple[Any, ...]) -> Consent | None:
 
 
 def _position(row: tuple[Any, ...]) -> Position | None:
-    latitude, longitude, accuracy_m, occurred_at, state, due_at = row[10:]
+    latitude, longitude, accuracy_m, occurred_at, state, due_at, stay = row[10:]
     if state is None:
         return None
     return Position(
@@ -161,6 +164,7 @@ def _position(row: tuple[Any, ...]) -> Position | None:
         occurred_at=occurred_at,
         state=state,
         due_at=due_at,
+        stay=stay,
     )
 
 

@@ -22,6 +22,7 @@ from storage.models import (
     IdempotencyRow,
     MessageRow,
     MomentRow,
+    PlacesRow,
     PositionRow,
     ProfileRow,
     RawFixRow,
@@ -60,6 +61,7 @@ def merge(tx: Transaction, *, anonymous: Customer, known: Customer, now: datetim
     """
     granted = _granted(tx, anonymous.id) | _granted(tx, known.id)
     _join_profiles(tx, anonymous.id, known.id)
+    _join_places(tx, anonymous.id, known.id)
     _join_moments(tx, anonymous.id, known.id)
     _join_decisions(tx, anonymous.id, known.id)
     _join_consents(tx, anonymous.id, known)
@@ -132,6 +134,14 @@ def _join_profiles(tx: Transaction, from_id: str, to_id: str) -> None:
         )
     )
     _hand_over(tx, ProfileRow, from_id, to_id)
+
+
+def _join_places(tx: Transaction, from_id: str, to_id: str) -> None:
+    """As with rhythms: the same nights seen by two phones would count twice, so the known person's own stay."""
+    has_some = sa.select(PlacesRow.customer_id).where(PlacesRow.customer_id == to_id)
+    if tx.execute(has_some).one_or_none():
+        tx.execute(sa.delete(PlacesRow).where(PlacesRow.customer_id == from_id))
+    _hand_over(tx, PlacesRow, from_id, to_id)
 
 
 def _join_consents(tx: Transaction, from_id: str, known: Customer) -> None:

@@ -23,6 +23,7 @@ from storage.models import (
     IdempotencyRow,
     MessageRow,
     MomentRow,
+    PlacesRow,
     PositionRow,
     ProfileRow,
     RawFixRow,
@@ -141,6 +142,17 @@ def _delete_profile(tx: Transaction, customer_id: str, now: datetime) -> int:
     return tx.execute(sa.delete(ProfileRow).where(ProfileRow.customer_id == customer_id)).rowcount
 
 
+def _delete_known_places(tx: Transaction, customer_id: str, now: datetime) -> int:
+    """Home and workplace as far as they are known."""
+    return tx.execute(sa.delete(PlacesRow).where(PlacesRow.customer_id == customer_id)).rowcount
+
+
+def _forget_stays(tx: Transaction, customer_id: str, now: datetime) -> int:
+    """The last position stays, as `location` allows; since when somebody has stayed there does not."""
+    mine = sa.and_(PositionRow.customer_id == customer_id, PositionRow.stay.is_not(None))
+    return tx.execute(sa.update(PositionRow).where(mine).values(stay=None)).rowcount
+
+
 def _delete_place_events(tx: Transaction, customer_id: str, now: datetime) -> int:
     """A visit that the brand's backend reported is its own knowledge and stays."""
     return tx.execute(
@@ -216,6 +228,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("visits", _delete_visits),
         ("events", _delete_place_events),
         ("profiles", _delete_profile),
+        ("known_places", _delete_known_places),
         ("moments", _delete_open_moments(*_BY_PLACE)),
         ("places", _forget_places),
         *_CHOICES,
@@ -223,6 +236,8 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
     Purpose.BACKGROUND_LOCATION: (("raw_fixes", _delete_background_fixes),),
     Purpose.HABITS: (
         ("profiles", _delete_profile),
+        ("known_places", _delete_known_places),
+        ("stays", _forget_stays),
         ("visits", _delete_past_visits),
         ("moments", _delete_open_moments(*_BY_HABIT)),
         *_CHOICES,
@@ -236,8 +251,8 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
 }
 _NOTES = {
     Purpose.PUSH: "No push is sent any more; what was waiting is cancelled.",
-    Purpose.LOCATION: "Positions, visits and the rhythm learned from them are deleted; new fixes are refused.",
+    Purpose.LOCATION: "Positions, visits, and the rhythm and places learned from them are deleted; new fixes are refused.",
     Purpose.BACKGROUND_LOCATION: "Fixes taken in the background are refused, and those that were kept are deleted; nothing is derived from them alone.",
-    Purpose.HABITS: "The rhythm, tastes, traits and the past visits it was learned from are deleted; no habit is learned any more.",
+    Purpose.HABITS: "The rhythm, tastes and traits, the past visits they were learned from, and what was known of home and workplace are deleted; no habit is learned any more.",
     Purpose.PURCHASES: "Orders, reservations and the rhythm, tastes and traits learned from them are deleted; new ones are refused.",
 }

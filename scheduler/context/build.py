@@ -20,11 +20,13 @@ from scheduler.context.clock import daypart, first_zone
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
 from scheduler.context.profile import LEAD, next_window
+from scheduler.context.surroundings import Surroundings
 
 POSITION_FRESH = timedelta(minutes=60)
 _WALK_MPS = 1.3
 _LONGEST_WALK = timedelta(minutes=30)
 _MEMORY = timedelta(days=30)
+_ORDERED_AHEAD_H = 3
 
 
 class Scene(NamedTuple):
@@ -132,10 +134,12 @@ class _View:
         self._position = _fresh_position(at)
         self._stores: dict[tuple[str, ...], Store | None] = {}
         self._away: dict[str, float] = {}
+        self._surroundings = _surroundings(at)
 
     def candidate(self, offer: Offer) -> Candidate:
         at, body = self._at, offer.body
-        store = self._store(body.stores)
+        own = self._surroundings.of(offer)
+        store = _store(at, own.stores, own.centre) if own else self._store(body.stores)
         distance_m = self._distance(store)
         said = [sent for sent in at.known.sent if sent.offer_id == offer.id]
         return Candidate(
@@ -144,8 +148,9 @@ class _View:
             store_id=store.id if store else None,
             distance_m=distance_m,
             elsewhere=self._elsewhere(offer, store),
+            place=own.nearby if own else None,
             hours_hold=_hours_hold(at, offer, store),
-            store_open=at.premises.is_open(store, _arrival(at, distance_m)) if store else None,
+            store_open=_is_open(at, store, distance_m, ahead=own is not None),
             sky=_sky(at, store) if body.when.weather else None,
             left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
             last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
@@ -174,6 +179,13 @@ class _View:
         return gone or (astray and not nearby)
 
 
+def _surroundings(at: Scene) -> Surroundings:
+    """Only what both consents permit; the store of an offer for a place is found from there, wherever the person is."""
+    allowed = all(map(at.known.consents.granted, (Purpose.LOCATION, Purpose.HABITS)))
+    today = at.now.astimezone(at.zone).date()
+    return Surroundings(at.known.places if allowed else None, on=today, premises=at.premises)
+
+
 def _fresh_position(at: Scene) -> LatLon | None:
     there = at.known.whereabouts
     if there is None or there.occurred_at < at.now - POSITION_FRESH:
@@ -200,6 +212,18 @@ def _arrival(at: Scene, distance_m: float | None) -> datetime:
     if at.moment.cause is Cause.HABIT:
         return max(at.now + walk, at.moment.due_at + LEAD)
     return at.now + walk
+
+
+def _is_open(
+    at: Scene, store: Store | None, distance_m: float | None, *, ahead: bool
+) -> bool | None:
+    """Whether the store is open on arrival; `ahead`: or opens within three hours, for what is ordered before."""
+    if store is None:
+        return None
+    arrival = _arrival(at, distance_m)
+    hours = range(1 + ahead * _ORDERED_AHEAD_H)
+    seen = [at.premises.is_open(store, arrival + timedelta(hours=hour)) for hour in hours]
+    return next((found for found in seen if found is not False), False)
 
 
 def _hours_hold(at: Scene, offer: Offer, store: Store | None) -> bool | None:

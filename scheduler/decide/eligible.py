@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from domain.context import Candidate, Context, Sky
 from domain.decisions import Cause, Reason
-from domain.offers import Offer, OfferKind, WeatherCondition
+from domain.offers import Offer, OfferKind, PlaceCondition, WeatherCondition
 from scheduler.decide.explain import day_and_time, metres, weather_seen, weather_wanted
 
 LONGEST_DAYS = 3650.0  # between two sends of an offer; what lies further back is not remembered
@@ -86,19 +86,17 @@ def _cause(context: Context, offer: Offer, _candidate: Candidate) -> Found:
 
 def _place(_context: Context, offer: Offer, candidate: Candidate) -> Found:
     place = offer.body.when.place
-    if place and place.of != "store":
-        return (
-            "place_unknown",
-            f"It is not known where the person's {place.of} is.",
-            "Enough visits of their own places tell.",
-        )
     if candidate.elsewhere:
         return (
             "elsewhere",
             "It is not valid at this store.",
             "The person comes to one of its stores.",
         )
-    if place is None or place.within_m is None:
+    if place is None:
+        return None
+    if place.of != "store":
+        return _own_place(place, candidate)
+    if place.within_m is None:
         return None
     limit = metres(place.within_m)
     if candidate.distance_m is None:
@@ -110,6 +108,25 @@ def _place(_context: Context, offer: Offer, candidate: Candidate) -> Found:
     if candidate.distance_m > place.within_m:
         far = metres(candidate.distance_m)
         return "too_far", f"The store is {far} away, more than {limit}.", "The person comes closer."
+    return None
+
+
+def _own_place(place: PlaceCondition, candidate: Candidate) -> Found:
+    """Home or workplace: known on enough evidence, and near one of the offer's stores."""
+    near = candidate.place
+    if near is None:
+        return (
+            "place_unknown",
+            f"It is not known where the person's {place.of} is.",
+            "Enough days that their phone stays there tell, with their consent to location and habits.",
+        )
+    if place.within_m is not None and near.distance_m > place.within_m:
+        far, limit = metres(near.distance_m), metres(place.within_m)
+        return (
+            "place_far",
+            f"The nearest of its stores is about {far} from the person's {place.of}, more than {limit}.",
+            "A store opens closer, or the offer reaches farther.",
+        )
     return None
 
 

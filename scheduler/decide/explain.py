@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from domain.context import Candidate, Context, Sky
+from domain.context import Candidate, Context, Nearby, Sky
 from domain.decisions import Cause, Term
 from domain.offers import Offer, WeatherCondition
 
@@ -74,16 +74,30 @@ _HAPPENED = {
 SURE_OF_A_HABIT = 3.0  # nats: twenty to one that the person has a rhythm of their own
 
 
+def own_place(kind: str, near: Nearby) -> str:
+    """Where the person lives or works, with the evidence, and how far a store is; to 100 m, as the place is known."""
+    where = "lives around here" if kind == "home" else "works around here on weekdays"
+    counted = "nights" if kind == "home" else "weekdays"
+    return (
+        f"The person {where}: seen there on {near.times} of the last {near.of} {counted}. "
+        f"A store is about {metres(near.distance_m)} from there."
+    )
+
+
 def because(context: Context, offer: Offer, candidate: Candidate) -> str:
     """Why this offer, in facts: what happened, how far the store is, the weather, the habit, the tastes."""
-    facts = [_HAPPENED[context.cause]]
-    if candidate.distance_m is not None:
+    place = offer.body.when.place
+    near = candidate.place if place else None
+    facts = [] if near and context.cause is Cause.HABIT else [_HAPPENED[context.cause]]
+    if place and near:
+        facts.append(own_place(place.of, near))
+    elif candidate.distance_m is not None:
         facts.append(f"The store is {metres(candidate.distance_m)} away.")
     if offer.body.when.weather and candidate.sky:
         facts.append(
             f"The weather there is what the offer asks for: {weather_seen(candidate.sky)}."
         )
-    if context.cause is Cause.HABIT and context.likely.evidence > SURE_OF_A_HABIT:
+    if context.cause is Cause.HABIT and not near and context.likely.evidence > SURE_OF_A_HABIT:
         facts.append("Their own visits so far say that this is their time.")
     about = offer.body.about
     if liked := sorted(set(context.interests) & {*about.items, *about.categories, *about.services}):

@@ -105,13 +105,20 @@ def log_odds(
     terms = {
         "odds:base": model.base,
         "odds:cause": model.cause[context.cause],
-        "odds:distance": model.distance * math.log1p((candidate.distance_m or 0.0) / 300),
+        "odds:distance": model.distance * math.log1p(_distance(candidate) / 300),
         "odds:weather": model.weather if offer.body.when.weather else 0.0,
         "odds:taste": model.taste * min(2, len(_taste(context, offer))),
         "odds:fatigue": model.fatigue * _fatigue(context),
         "odds:again": model.again * _again(context, candidate),
     }
     return tuple(Term(name=name, value=value) for name, value in terms.items() if value)
+
+
+def _distance(candidate: Candidate) -> float:
+    """From the person, or from the place of theirs that the offer is for; 0 where neither is known."""
+    if candidate.place:
+        return candidate.place.distance_m
+    return candidate.distance_m or 0.0
 
 
 def _taste(context: Context, offer: Offer) -> set[str]:

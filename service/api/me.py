@@ -6,6 +6,7 @@ from flask_smorest import Blueprint
 
 from domain.access import Principal
 from domain.people import Wheel
+from service import whereabouts
 from service.api.consents import current
 from service.api.preferences import shown
 from service.auth import Authenticator
@@ -17,7 +18,17 @@ from service.schemas.base import PageQuery
 from service.schemas.history import DecisionPageSchema
 from service.schemas.me import ErasureReceiptSchema, ExportSchema, MeSchema
 from service.settling import Settling
-from storage import consents, contexts, customers, devices, export, history, personal, profiles
+from storage import (
+    consents,
+    contexts,
+    customers,
+    devices,
+    export,
+    history,
+    personal,
+    places,
+    profiles,
+)
 from storage.engine import Transaction
 from storage.erasure import Receipt
 
@@ -90,6 +101,7 @@ def _known(tx: Transaction, principal: Principal, parts: Parts) -> dict[str, Any
         "preferences": shown(tx, customer_id, now),
         "devices": len(devices.of_customer(tx, customer_id)),
         "habits": habits(profiles.get(tx, customer_id), wheel, now=now),
+        "places": whereabouts.to_the_person(places.get(tx, customer_id), on=now.date()),
         "last_position": {"stored": bool(where), "occurred_at": where and where.occurred_at},
         "stored": personal.counts(tx, customer_id),
     }

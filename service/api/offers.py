@@ -106,6 +106,11 @@ def _warnings(body: OfferBody) -> list[str]:
     found = [f"{fault.pointer}: {fault.detail}" for fault in templates.warnings(body)]
     if body.value.discount > body.value.margin:
         found.append("The discount is above the margin: each redemption costs the brand money.")
+    place = body.when.place
+    if place and place.of != "store" and place.within_m is not None and place.within_m < 500:
+        found.append(
+            "/when/place/within_m: Homes and workplaces are known to about 350 m: give 1000 or more."
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from babel.core import parse_locale
 from domain.people import sensitive_word
 from service.schemas import fields
 from service.schemas.base import AdminSchema
+from service.schemas.places import BrandClaimSchema
 
 MOST_WORDS = 50
 MOST_ATTRIBUTES = 50
@@ -112,3 +113,9 @@ class CustomerSchema(AdminSchema):
             raise ma.ValidationError(
                 "This language is not known; give a tag such as fi or en-GB."
             ) from None
+
+
+class KnownCustomerSchema(CustomerSchema):
+    """A customer with what is known of their home and workplace: the evidence, and the stores within reach."""
+
+    places = ma.fields.List(ma.fields.Nested(BrandClaimSchema), dump_only=True)

@@ -5,6 +5,7 @@ import marshmallow as ma
 from domain.people import Purpose
 from service.schemas.consents import StandingSchema
 from service.schemas.customers import CustomerSchema
+from service.schemas.places import OwnPlacesSchema
 from service.schemas.preferences import PreferencesSchema
 
 
@@ -45,6 +46,7 @@ class MeSchema(ma.Schema):
     preferences = ma.fields.Nested(PreferencesSchema)
     devices = ma.fields.Int(metadata={"description": "installs of the app that are signed in"})
     habits = ma.fields.Nested(HabitsSchema, allow_none=True)
+    places = ma.fields.Nested(OwnPlacesSchema, allow_none=True)
     last_position = ma.fields.Nested(LastPositionSchema)
     stored = _rows(metadata={"description": "rows by kind; the export shows them all"})
 

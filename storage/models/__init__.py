@@ -4,7 +4,7 @@ from storage.models.base import Base
 from storage.models.brands import BrandRow, KeyRow
 from storage.models.customers import ConsentEntryRow, ConsentRow, CustomerRow, DeviceRow
 from storage.models.decisions import DecisionRow, DeliveryRow, MessageRow, MomentRow
-from storage.models.events import BrandProfileRow, EventRow, ObservationRow, ProfileRow
+from storage.models.events import BrandProfileRow, EventRow, ObservationRow, PlacesRow, ProfileRow
 from storage.models.offers import ItemRow, OfferCounterRow, OfferRevisionRow, OfferRow
 from storage.models.operations import HeartbeatRow, IdempotencyRow, LeaseRow
 from storage.models.places import (
@@ -46,6 +46,7 @@ __all__ = [
     "OfferCounterRow",
     "OfferRevisionRow",
     "OfferRow",
+    "PlacesRow",
     "PositionRow",
     "ProfileRow",
     "RawFixRow",

@@ -8,7 +8,8 @@ from storage.models.base import Base, Id, Json, UtcTime
 
 _SEND = sa.text("outcome = 'send'")
 _OPEN = sa.text("decided_at IS NULL")
-_OPEN_HABIT = sa.text("cause = 'habit' AND decided_at IS NULL")
+# Of a rhythm, whose keys begin with their date; those of a home or workplace begin with that word.
+_OPEN_HABIT = sa.text("cause = 'habit' AND decided_at IS NULL AND key < 'a'")
 _SENDING = sa.text("status = 'sending'")
 _BACKLOG = sa.text("state IN ('queued', 'sending', 'unknown')")
 

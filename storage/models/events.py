@@ -38,6 +38,18 @@ class ProfileRow(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class PlacesRow(Base):
+    """Where a person keeps staying, as coarse cells with evidence in msgpack; deleted with either consent it rests on."""
+
+    __tablename__ = "places"
+    __table_args__ = (sa.Index(None, "updated_at"),)
+
+    customer_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("customers.id"), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(Id)
+    body: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class BrandProfileRow(Base):
     """The brand's own wheel: what everybody does together, to which a person's is shrunk."""
 

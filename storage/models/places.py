@@ -75,6 +75,8 @@ class PositionRow(Base):
     accuracy_m: Mapped[float] = mapped_column(sa.Float(53))
     occurred_at: Mapped[datetime] = mapped_column(UtcTime)
     state: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    # Where it has stayed since when; only with `habits` consent beside `location`.
+    stay: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     # When time alone changes the state: a dwell falls due, or its visits have been silent too long. None: never.
     due_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
 

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from domain.decisions import Cause, Decision, Moment, Outcome, Reason, Term
+from domain.haunts import Places
 from domain.ids import new_id
 from domain.messages import DeliveryStatus, Message, MessageState, Push
 from domain.people import Mode, Profile
@@ -24,6 +25,7 @@ from storage.models import (
     IdempotencyRow,
     MessageRow,
     MomentRow,
+    PlacesRow,
     PositionRow,
     ProfileRow,
     RawFixRow,
@@ -64,11 +66,12 @@ class Life:
 
     def _do(self, tx: Transaction) -> None:
         state = msgspec.msgpack.encode({"was": self.marker})
-        self._add(tx, PositionRow, latitude=60.1, longitude=24.9, state=state)
+        self._add(tx, PositionRow, latitude=60.1, longitude=24.9, state=state, stay=state)
         self._add(tx, RawFixRow, latitude=60.1, longitude=24.9)
         self._add(tx, VisitRow)
         self._add(tx, EventRow, mode="live", body={"properties": {"note": self.marker}})
         self._add(tx, ProfileRow, body=msgspec.msgpack.encode(Profile(visits=3)))
+        self._add(tx, PlacesRow, body=msgspec.msgpack.encode(Places(nights=3.0)))
         self._add(tx, ReceivedRow, scope_id=self.device_id)
         self._add(tx, IdempotencyRow, scope_id=self.device_id, body=b'{"first_name": "x"}')
 

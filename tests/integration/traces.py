@@ -17,6 +17,7 @@ from storage.models import (
     IdempotencyRow,
     MessageRow,
     MomentRow,
+    PlacesRow,
     PositionRow,
     ProfileRow,
     VisitRow,
@@ -32,13 +33,14 @@ class Traces:
         self.word = word
 
     def leave(self, tx: Transaction) -> None:
-        """A position, visits, events, a profile, moments, a sent and a queued message, a stored answer."""
+        """A position, visits, events, a profile, places, moments, a sent and a queued message, a stored answer."""
         self.position(tx)
         self.visit(tx, exited=True)
         self.visit(tx, exited=False)
         for kind in ("order", "reservation", "beacon", "visit", "app_open"):
             self.event(tx, kind)
         self.profile(tx)
+        self.places(tx)
         for cause in (Cause.ENTER, Cause.DWELL, Cause.HABIT, Cause.WEATHER, Cause.OCCASION):
             self.moment(tx, cause)
         self.message(tx, MessageState.SENT)
@@ -55,6 +57,7 @@ class Traces:
             accuracy_m=10.0,
             occurred_at=self.now,
             state=self.word.encode(),
+            stay=self.word.encode(),
         )
 
     def visit(self, tx: Transaction, *, exited: bool) -> str:
@@ -87,6 +90,9 @@ class Traces:
 
     def profile(self, tx: Transaction) -> None:
         self._add(tx, ProfileRow, body=self.word.encode(), updated_at=self.now)
+
+    def places(self, tx: Transaction) -> None:
+        self._add(tx, PlacesRow, body=self.word.encode(), updated_at=self.now)
 
     def moment(
         self, tx: Transaction, cause: Cause, *, key: str = "k", decided: bool = False

@@ -20,6 +20,7 @@ from storage.models import (
     IdempotencyRow,
     MessageRow,
     MomentRow,
+    PlacesRow,
     PositionRow,
     ProfileRow,
     VisitRow,
@@ -49,7 +50,7 @@ def _withdraw(town: Town, device: Device, purpose: Purpose) -> Receipt:
 
 
 def _left(town: Town, device: Device) -> dict[str, int]:
-    tables = (PositionRow, VisitRow, ProfileRow, IdempotencyRow)
+    tables = (PositionRow, VisitRow, ProfileRow, PlacesRow, IdempotencyRow)
     with town.database.read() as tx:
         return {table.__tablename__: len(rows(tx, table, device.customer_id)) for table in tables}
 
@@ -91,6 +92,7 @@ def test_withdrawing_push_cancels_what_waits_and_keeps_the_rest(town: Town) -> N
         "device_positions": 1,
         "visits": 2,
         "profiles": 1,
+        "places": 1,
         "idempotency_keys": 1,
     }
     with town.database.read() as tx:
@@ -115,6 +117,7 @@ def test_withdrawing_location_deletes_where_somebody_was_and_what_was_made_of_it
         "visits": 2,
         "events": 2,
         "profiles": 1,
+        "known_places": 1,
         "moments": 4,
         "places": 3,
         "messages_cancelled": 1,
@@ -161,9 +164,13 @@ def test_withdrawing_habits_deletes_the_rhythm_and_what_it_was_learned_from(town
         "device_positions": 1,
         "visits": 1,
         "profiles": 0,
+        "places": 0,
         "idempotency_keys": 0,
     }
+    assert (receipt.deleted["known_places"], receipt.deleted["stays"]) == (1, 1)
     with town.database.read() as tx:
+        (position,) = rows(tx, PositionRow, device.customer_id)
+        assert position.stay is None
         (here,) = rows(tx, VisitRow, device.customer_id)
     assert here.exited_at is None
     assert _open_moments(town, device) == {"enter", "dwell", "weather", "occasion"}

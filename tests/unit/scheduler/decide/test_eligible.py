@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.context import Candidate, Sky
+from domain.context import Candidate, Nearby, Sky
 from domain.decisions import Cause
 from domain.offers import (
     Audience,
@@ -92,6 +92,34 @@ def place(**more: Any) -> dict[str, Any]:
         pytest.param(place(via=("dwell", "enter")), {}, {}, None, id="said at an enter too"),
         pytest.param(place(of="home"), {}, {}, "place_unknown", id="home is not known"),
         pytest.param(place(of="workplace"), {}, {}, "place_unknown", id="nor the workplace"),
+        pytest.param(
+            place(of="workplace", within_m=800),
+            {"place": Nearby(distance_m=900.0, times=8, of=9)},
+            {},
+            "place_far",
+            id="works too far from every store",
+        ),
+        pytest.param(
+            place(of="workplace", within_m=800),
+            {"place": Nearby(distance_m=800.0, times=8, of=9), "distance_m": 9000.0},
+            {},
+            None,
+            id="works near, wherever they are now",
+        ),
+        pytest.param(
+            place(of="home"),
+            {"place": Nearby(distance_m=9000.0, times=8, of=9)},
+            {},
+            None,
+            id="lives anywhere",
+        ),
+        pytest.param(
+            place(of="home", via=("enter",)),
+            {"place": Nearby(distance_m=0.0, times=8, of=9), "elsewhere": True},
+            {},
+            "elsewhere",
+            id="none of its stores is left",
+        ),
         pytest.param({}, {"elsewhere": True}, {}, "elsewhere", id="another store's offer"),
         pytest.param(place(within_m=800), {}, {}, "position_unknown", id="no fresh position"),
         pytest.param(place(within_m=800), {"distance_m": 800.1}, {}, "too_far", id="too far"),
