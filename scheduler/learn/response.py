@@ -24,14 +24,14 @@ _PI_8 = math.pi / 8
 # Where ln τ² begins, by what stands before the group's colon. Answers move it within some hundred rows.
 _FIRST_VARIANCE = {
     "base": 4.0,  # a common answer or a rare one: nothing is known before, and no other term shall have to carry it
-    "person": 0.5,
-    "person_offer": 0.5,
-    "person_context": 0.15,
-    "person_slope": 0.05,
-    "segment": 0.5,
-    "segment_offer": 0.5,
-    "segment_context": 0.15,
-    "segment_slope": 0.05,
+    "person": 0.25,
+    "person_offer": 0.25,
+    "person_context": 0.075,
+    "person_slope": 0.025,
+    "segment": 0.25,
+    "segment_offer": 0.25,
+    "segment_context": 0.075,
+    "segment_slope": 0.025,
     "offer_context": 0.1,
     "offer_habit": 0.1,
     "offer_slope": 0.1,

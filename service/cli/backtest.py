@@ -4,7 +4,9 @@ import click
 
 from service.cli.on_demand import OnDemand
 
-_COMMANDS: dict[str, str] = {}
+_COMMANDS: dict[str, str] = {
+    "response": "backtest_response:response",
+}
 
 
 @click.group(cls=OnDemand, commands_of=_COMMANDS)
