@@ -14,13 +14,15 @@ class Settings(Value):
     public_url: str | None = None
     threads: int = 16
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    fcm_transport: Literal["admin", "console", "memory"] = "admin"
+    fcm_transport: Literal["curl", "admin", "console", "memory"] | None = (
+        None  # None: the best at hand
+    )
     fcm_endpoint: str = "https://fcm.googleapis.com"
     fcm_project: str | None = None
     fcm_credentials: str | None = None
     fcm_ca_file: str | None = None
     fcm_timeout_s: float = 15.0
-    fcm_concurrency: int = 32
+    fcm_concurrency: int | None = None  # None: what fits the transport
     weather_provider: Literal["open-meteo", "met-norway", "recorded", "none"] = "none"
     weather_url: str | None = None
     weather_api_key: str | None = None

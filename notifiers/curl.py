@@ -21,10 +21,10 @@ from notifiers.base import Start
 from notifiers.bearer import Bearer, NoAccessToken
 from notifiers.multiplex import Multiplexer
 from notifiers.splice import Encoder
-from notifiers.transfer import Failed, Fault, Options, Request, Result, has_http2
+from notifiers.transfer import Failed, Fault, Options, Request, Result, has_http2, version
 from notifiers.wire import OneAttempt, Watchdog, session
 
-__all__ = ["CurlNotifier", "has_http2"]
+__all__ = ["CurlNotifier", "has_http2", "version"]
 
 _CONTENT = ["Content-Type: application/json", "Expect:", "Accept: application/json"]
 _MOST_CONNECTIONS = 10

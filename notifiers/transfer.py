@@ -161,6 +161,11 @@ def has_http2() -> bool:
     return bool(features & pycurl.VERSION_HTTP2)
 
 
+def version() -> str:
+    """The libcurl at hand, in words."""
+    return f"libcurl {pycurl.version_info()[1]}"
+
+
 def _handle(options: Options) -> pycurl.Curl:
     easy = pycurl.Curl()
     version = _NEGOTIATED if options.secure else pycurl.CURL_HTTP_VERSION_1_1

@@ -1,12 +1,16 @@
 """Which way out a brand's messages take: FCM for live customers, nowhere for test ones."""
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
+from domain.errors import Refusal
 from domain.messages import Outcome
 from domain.people import Mode
 from domain.policy import Brand
 from domain.settings import Settings
-from notifiers.base import Notifier, Timed
+from notifiers import transports
+from notifiers.base import Notifier, Timed, TimedMultiplexed
 from notifiers.console import ConsoleNotifier
 from notifiers.firebase import FirebaseNotifier
 from notifiers.memory import MemoryNotifier
@@ -22,13 +26,15 @@ class Outlets:
         self._settings = settings
         self._credentials: dict[str, str] = {}
         self._tests = MemoryNotifier()
-        self._live = Timed(self._transport(), observe=observe)
+        self._kind = settings.fcm_transport or transports.best().kind
+        self.concurrency = settings.fcm_concurrency or transports.CONCURRENCY.get(self._kind, 32)
+        self._live = self._transport(observe)
 
     def route(self, brand: Brand, mode: Mode) -> tuple[str, Notifier] | None:
         """The project and the way out; None where live messages have no project or credentials to go through."""
         if mode is Mode.TEST:
             return _LOCAL, self._tests
-        if self._settings.fcm_transport != "admin":
+        if self._kind in ("console", "memory"):
             return project_of(brand, self._settings) or _LOCAL, self._live
         project = project_of(brand, self._settings)
         credentials = brand.fcm_credentials or self._settings.fcm_credentials
@@ -40,17 +46,33 @@ class Outlets:
     def close(self) -> None:
         self._live.close()
 
-    def _transport(self) -> Notifier:
-        match self._settings.fcm_transport:
+    def _transport(self, observe: Callable[[Outcome, float], None]) -> Notifier:
+        match self._kind:
             case "console":
-                return ConsoleNotifier()
+                return Timed(ConsoleNotifier(), observe=observe)
             case "memory":
-                return MemoryNotifier()
+                return Timed(MemoryNotifier(), observe=observe)
             case "admin":
-                return FirebaseNotifier(
-                    accounts=self._credentials.get,
-                    endpoint=self._settings.fcm_endpoint,
-                    timeout_s=self._settings.fcm_timeout_s,
-                    ca_file=self._settings.fcm_ca_file,
-                    connections=self._settings.fcm_concurrency,
-                )
+                return Timed(FirebaseNotifier(**self._options()), observe=observe)
+            case "curl":
+                return TimedMultiplexed(_curl()(**self._options()), observe=observe)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "accounts": self._credentials.get,
+            "endpoint": self._settings.fcm_endpoint,
+            "timeout_s": self._settings.fcm_timeout_s,
+            "ca_file": self._settings.fcm_ca_file,
+            "connections": self.concurrency,
+        }
+
+
+def _curl() -> Any:
+    """Loaded only where it is chosen: pycurl has no wheel for some platforms."""
+    try:
+        return import_module("notifiers.curl").CurlNotifier
+    except ImportError as error:
+        raise Refusal(
+            f"The transport `curl` needs pycurl, which cannot be loaded ({error}); leave "
+            "WHENABOUTS_FCM_TRANSPORT out, or set it to `admin`."
+        ) from error

@@ -135,7 +135,7 @@ class Process:
             clock=self._clock,
             check=recheck.reasons_against,
             route=self._outlets.route,
-            concurrency=self._settings.fcm_concurrency,
+            concurrency=self._outlets.concurrency,
             lease_s=self._settings.fcm_timeout_s + LEASE_MARGIN_S,
             wake=lambda: self._wake("dispatch"),
         )

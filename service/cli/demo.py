@@ -119,7 +119,6 @@ class Demo:
             self._chosen,
             database_url=f"sqlite:///{(self._folder / 'demo.sqlite3').absolute()}",
             bind=_free(self._chosen.bind),
-            fcm_transport="admin",
             fcm_endpoint=fcm_url,
             fcm_project="demo-town",
             fcm_credentials="anonymous",

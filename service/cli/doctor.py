@@ -12,6 +12,7 @@ from domain.errors import Refusal
 from domain.policy import Brand
 from domain.settings import Settings
 from domain.values import Value
+from notifiers import transports
 from notifiers.firebase import AccountUnusable, FirebaseNotifier
 from scheduler.weather import client
 from scheduler.weather.open_meteo import FREE
@@ -141,12 +142,8 @@ def _unknown(count: int) -> Finding:
 
 
 def _projects(everyone: list[Brand], chosen: Settings) -> Iterator[Finding]:
-    if chosen.fcm_transport != "admin":
-        yield _warning(
-            "push",
-            f"the transport is `{chosen.fcm_transport}`: no phone gets anything",
-            "Set WHENABOUTS_FCM_TRANSPORT=admin.",
-        )
+    yield _transport(chosen)
+    if chosen.fcm_transport in ("console", "memory"):
         return
     secrets = {
         project: brand.fcm_credentials or chosen.fcm_credentials
@@ -163,6 +160,34 @@ def _projects(everyone: list[Brand], chosen: Settings) -> Iterator[Finding]:
             yield _project(brand, project_of(brand, chosen), notifier.check)
     finally:
         notifier.close()
+
+
+def _transport(chosen: Settings) -> Finding:
+    """Which transport sends, and why."""
+    best = transports.best()
+    match chosen.fcm_transport:
+        case None if best.kind == "curl":
+            return _ok("push", f"goes over curl, for {best.why}")
+        case None:
+            return _warning(
+                "push",
+                f"goes over firebase-admin, for {best.why}",
+                "Install pycurl's wheel for a tenth of the CPU, or set WHENABOUTS_FCM_TRANSPORT=admin.",
+            )
+        case "curl" if best.kind != "curl":
+            return _warning(
+                "push",
+                f"goes over curl as set, though {best.why}",
+                "Install pycurl's wheel, or leave WHENABOUTS_FCM_TRANSPORT out.",
+            )
+        case "curl" | "admin":
+            return _ok("push", f"goes over {chosen.fcm_transport}, as set")
+        case _:
+            return _warning(
+                "push",
+                f"the transport is `{chosen.fcm_transport}`: no phone gets anything",
+                "Leave WHENABOUTS_FCM_TRANSPORT out, or set it to curl or admin.",
+            )
 
 
 def _project(brand: Brand, project: str | None, check: Callable[[str], None]) -> Finding:
