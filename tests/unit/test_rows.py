@@ -44,6 +44,11 @@ def _csv(text: str) -> list[dict[str, Any]]:
         ('lines\n"[{""sku"": ""x""}]"\n', [{"lines": [{"sku": "x"}]}]),
         ("attributes.tier,attributes.age\ngold,30\n", [{"attributes": {"tier": "gold", "age": 30}}]),
         ("name\nlonely\n", [{"name": "lonely"}]),
+        ('name,tags\n" edges ", a \n', [{"name": " edges ", "tags": ["a"]}]),
+        ('name;count\n"\t";" 5 "\n', [{"name": "\t", "count": 5}]),
+        ('name,external_id\n5" pipe, "x"\n', [{"name": '5" pipe', "external_id": "x"}]),
+        ('tags\n"[""a|b"", "" c ""]"\n', [{"tags": ["a|b", " c "]}]),
+        ("tags\n[x|y\n", [{"tags": ["[x", "y"]}]),
         ("", []),
     ],
 )  # fmt: skip
