@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.decisions import Cause
+from domain.holdout import NEVER, Member
 from domain.haunts import Places
 from domain.offers import Offer, WeatherWord
 from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
@@ -52,6 +53,7 @@ class Known(Value):
     profile: Profile | None = None
     whereabouts: Whereabouts | None = None
     usual_store_id: str | None = None
+    member: Member = Member(draw=NEVER)
     places: Places | None = None
 
 

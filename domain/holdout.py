@@ -57,8 +57,8 @@ def draw_of(brand_id: str, customer_id: str) -> float:
 
 
 def epochs(shares: Sequence[Share], until: datetime) -> tuple[Epoch, ...]:
-    """One for each share that began before `until`, oldest first; `shares` are in that order too."""
-    begun = [each for each in shares if each.since < until]
+    """One for each share that began by `until`, oldest first; `shares` are in that order too."""
+    begun = [each for each in shares if each.since <= until]
     found = []
     for number, each in enumerate(begun):
         since = [later.share for later in begun[number:]]

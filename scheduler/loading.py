@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from domain.context import Ground, Known
 from domain.decisions import Cause, Moment
+from domain.holdout import NEVER, Member
 from domain.offers import Offer
 from domain.people import Consents, Mode, Wheel
 from domain.places import Store
 from domain.policy import Brand
 from domain.weather import Cell, Observation
+from scheduler import proof
 from scheduler.context.build import Scene, scene
 from scheduler.context.clock import first_zone
 from scheduler.context.places import of_a_place
@@ -118,6 +120,8 @@ def _people(
     asked = any(of_a_place(offer) for ground in grounds for offer in ground.offers)
     haunts = places.of_many(tx, ids) if asked else {}
     seen = contexts.whereabouts(tx, ids)
+    people = customers.of_many(tx, ids)
+    standing = proof.members(tx, [customer for customer, _ in people.values()])
     usual = contexts.usual_stores(tx, habitual, since=now - _USUAL) if habitual else {}
     return {
         id_: Known(
@@ -132,9 +136,10 @@ def _people(
             profile=known.get(id_),
             whereabouts=seen.get(id_),
             usual_store_id=usual.get(id_),
+            member=standing.get(id_, Member(draw=NEVER)),
             places=haunts.get(id_),
         )
-        for id_, (customer, preferences) in customers.of_many(tx, ids).items()
+        for id_, (customer, preferences) in people.items()
     }
 
 

@@ -8,7 +8,7 @@ from domain.people import Mode
 from domain.places import TransitionType
 from domain.values import Value
 from geofence.presence import FENCE_CHANGED, Transition
-from scheduler import moments, profiles
+from scheduler import moments, profiles, proof
 from scheduler.receipts import Passage
 from storage import fences, visits
 from storage.engine import Transaction
@@ -51,6 +51,8 @@ def follow_up(
         mode=whose.mode,
         now=now,
     )
+    dwelled = [each.occurred_at for each in at_stores if each.type is TransitionType.DWELL]
+    proof.note_stays(tx, whose.customer_id, dwelled, brand_id=whose.brand_id, mode=whose.mode)
     return tuple(
         Passage(
             geofence=names[each.fence].external_id,

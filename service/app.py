@@ -25,7 +25,9 @@ from service.api import (
     nearby,
     offers,
     preferences,
+    stats,
     stores,
+    uplift,
 )
 from service.auth import SCHEMES, Authenticator
 from service.parts import Parts
@@ -66,6 +68,8 @@ _BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (
     me.blueprint,
     decisions.blueprint,
     messages.blueprint,
+    stats.blueprint,
+    uplift.blueprint,
 )
 
 

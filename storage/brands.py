@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from domain.errors import Conflict, NotFound, Stale
 from domain.ids import new_id
 from domain.policy import Brand, Policy
+from storage import holdouts
 from storage.engine import Transaction
 from storage.models import BrandRow
 from storage.sql import insert, locked
+
+_ZONE = sa.select(BrandRow.time_zone).where(BrandRow.id == sa.bindparam("brand"))
 
 
 def create(
@@ -42,6 +45,7 @@ def create(
     )
     if not added.rowcount:
         raise Conflict(f"A brand named {slug!r} exists already; choose another slug.")
+    holdouts.set_share(tx, str(row["id"]), Policy().holdout_share, now=now)
     return by_id(tx, str(row["id"]))
 
 
@@ -51,6 +55,12 @@ def by_id(tx: Transaction, brand_id: str) -> Brand:
 
 def by_slug(tx: Transaction, slug: str) -> Brand:
     return _one(tx, sa.select(BrandRow.__table__).where(BrandRow.slug == slug))
+
+
+def zone(tx: Transaction, brand_id: str) -> str:
+    """The zone whose days the brand counts by."""
+    found: str = tx.execute(_ZONE, {"brand": brand_id}).scalar_one()
+    return found
 
 
 def everyone(tx: Transaction) -> list[Brand]:
@@ -75,8 +85,18 @@ def policy_to_change(tx: Transaction, brand_id: str) -> Policy:
     return msgspec.convert(tx.execute(locked(tx, query)).scalar_one(), Policy)
 
 
-def save_policy(tx: Transaction, brand_id: str, policy: Policy, *, expected: int | None) -> Policy:
-    """Stores `policy` as the next revision; Stale where `expected` is not the newest."""
+def save_policy(
+    tx: Transaction,
+    brand_id: str,
+    policy: Policy,
+    *,
+    expected: int | None,
+    now: datetime | None = None,
+) -> Policy:
+    """Stores `policy` as the next revision; Stale where `expected` is not the newest.
+
+    `now` is since when another share of the people is held out; without it, since ever, as for a brand that begins.
+    """
     newest = policy_to_change(tx, brand_id)
     if expected is not None and expected != newest.revision:
         raise Stale("The policy was changed meanwhile; read it again and repeat your change.")
@@ -84,6 +104,7 @@ def save_policy(tx: Transaction, brand_id: str, policy: Policy, *, expected: int
     tx.execute(
         sa.update(BrandRow).where(BrandRow.id == brand_id).values(policy=msgspec.to_builtins(saved))
     )
+    holdouts.set_share(tx, brand_id, saved.holdout_share, now=now)
     return saved
 
 

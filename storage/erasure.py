@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from domain.messages import DeliveryStatus
 from domain.values import Value
-from storage import consents
+from storage import consents, counts, outcomes
 from storage.engine import Transaction
 from storage.models import (
     BrandRow,
@@ -66,6 +66,8 @@ def erase(tx: Transaction, customer_id: str, *, now: datetime) -> Receipt:
     """
     subject = _lock(tx, customer_id)
     in_flight = _in_flight(tx, customer_id)
+    outcomes.fold(tx, customer_id, now=now)
+    counts.fold(tx, customer_id)
     statements: dict[Fate, Callable[[type[Any]], Any]] = {
         Fate.DELETED: sa.delete,
         Fate.ANONYMISED: lambda table: sa.update(table).values(**_OF_DECISION, redacted_at=now),

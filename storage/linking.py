@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from domain import ledger
 from domain.decisions import TOLD, Cause, Outcome
 from domain.people import Customer, Device, Purpose
-from storage import consents, customers, withdrawal
+from storage import consents, customers, holdouts, outcomes, withdrawal
 from storage.engine import Transaction
 from storage.models import (
     ConsentEntryRow,
@@ -65,6 +65,8 @@ def merge(tx: Transaction, *, anonymous: Customer, known: Customer, now: datetim
     _join_moments(tx, anonymous.id, known.id)
     _join_decisions(tx, anonymous.id, known.id)
     _join_consents(tx, anonymous.id, known)
+    holdouts.join(tx, anonymous.id, known.id)
+    outcomes.join(tx, anonymous.id, known.id)
     for table in _MOVING:
         _hand_over(tx, table, anonymous.id, known.id)
     _join_customers(tx, anonymous.id, known.id)

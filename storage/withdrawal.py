@@ -14,7 +14,7 @@ from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
-from storage import messages
+from storage import messages, outcomes
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -29,6 +29,7 @@ from storage.models import (
     RawFixRow,
     VisitRow,
 )
+from storage.outcomes import Sign
 from storage.sql import locked
 
 Step = Callable[[Transaction, str, datetime], int]
@@ -185,6 +186,15 @@ def _without_purchase(tx: Transaction, row: sa.Row[tuple[str, dict[str, object]]
 _TOLD = sa.and_(MomentRow.cause == Cause.OCCASION, MomentRow.key.startswith(TOLD))
 
 
+def _forget_outcomes(*signs: Sign) -> Step:
+    """What people brought by day, as far as it rests on this; the brand's own sums stay as they are."""
+
+    def step(tx: Transaction, customer_id: str, now: datetime) -> int:
+        return outcomes.forget(tx, customer_id, Sign(sum(signs)), now=now)
+
+    return step
+
+
 def _delete_open_moments(*causes: Cause) -> Step:
     def step(tx: Transaction, customer_id: str, now: datetime) -> int:
         return tx.execute(
@@ -226,6 +236,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("positions", _delete_positions),
         ("raw_fixes", _delete_raw_fixes),
         ("visits", _delete_visits),
+        ("outcome_days", _forget_outcomes(Sign.PLACE)),
         ("events", _delete_place_events),
         ("profiles", _delete_profile),
         ("known_places", _delete_known_places),
@@ -239,11 +250,13 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("known_places", _delete_known_places),
         ("stays", _forget_stays),
         ("visits", _delete_past_visits),
+        ("outcome_days", _forget_outcomes(Sign.PLACE)),
         ("moments", _delete_open_moments(*_BY_HABIT)),
         *_CHOICES,
     ),
     Purpose.PURCHASES: (
         ("events", _delete_purchases),
+        ("outcome_days", _forget_outcomes(Sign.ORDER)),
         ("profiles", _delete_profile),
         ("moments", _delete_open_moments(*_BY_HABIT, Cause.EVENT)),
         *_CHOICES,

@@ -1,6 +1,5 @@
 """From what storage knows to the one `Context` that a decision rests on. Pure; runs once per claimed moment."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -85,7 +84,7 @@ def person(at: Scene) -> Context:
         sent_at=tuple(
             sorted(sent.at for sent in known.sent if sent.seen and sent.at > at.now - _MEMORY)
         ),
-        draw=_draw(at.ground.brand.id, known.customer.id),
+        draw=known.member.draw,
         likely=_likely(at),
     )
 
@@ -101,12 +100,6 @@ def _traits(at: Scene) -> tuple[str, ...]:
 
 def _both(theirs: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({*theirs, *own}))
-
-
-def _draw(brand_id: str, customer_id: str) -> float:
-    """Where a person stands in [0, 1): the same for good, independent between brands."""
-    digest = hashlib.sha256(f"holdout:{brand_id}:{customer_id}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def _likely(at: Scene) -> Likely:

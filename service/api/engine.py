@@ -41,7 +41,11 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         def work(tx: Transaction) -> Policy:
             newest = brands.policy_to_change(tx, principal.brand_id)
             return brands.save_policy(
-                tx, principal.brand_id, _changed(newest, body), expected=revision
+                tx,
+                principal.brand_id,
+                _changed(newest, body),
+                expected=revision,
+                now=parts.clock.now(),
             )
 
         policy = parts.database.write(work)

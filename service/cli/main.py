@@ -19,6 +19,7 @@ _COMMANDS = {
     "migrate": "run:migrate",
     "replay-gps": "replay_gps:replay_gps",
     "sender": "run:sender",
+    "stats": "stats:stats",
     "up": "run:up",
     "why": "why:why",
 }

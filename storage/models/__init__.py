@@ -17,6 +17,7 @@ from storage.models.places import (
     StoreRow,
     VisitRow,
 )
+from storage.models.proof import CountRow, MemberRow, OutcomeRow, RemainRow, ShareRow
 from storage.models.tastes import BrandTastesRow
 
 metadata = Base.metadata
@@ -27,6 +28,7 @@ __all__ = [
     "BrandTastesRow",
     "ConsentEntryRow",
     "ConsentRow",
+    "CountRow",
     "CustomerRow",
     "DecisionRow",
     "DeliveryRow",
@@ -40,17 +42,21 @@ __all__ = [
     "ItemRow",
     "KeyRow",
     "LeaseRow",
+    "MemberRow",
     "MessageRow",
     "MomentRow",
     "ObservationRow",
     "OfferCounterRow",
     "OfferRevisionRow",
     "OfferRow",
+    "OutcomeRow",
     "PlacesRow",
     "PositionRow",
     "ProfileRow",
     "RawFixRow",
     "ReceivedRow",
+    "RemainRow",
+    "ShareRow",
     "StoreRow",
     "VisitRow",
     "metadata",

@@ -99,6 +99,7 @@ class MessageRow(Base):
             postgresql_where=_BACKLOG,
         ),
         sa.Index(None, "customer_id"),
+        sa.Index(None, "brand_id", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -23,8 +23,10 @@ from storage.models import (
     DeviceRow,
     EventRow,
     IdempotencyRow,
+    MemberRow,
     MessageRow,
     MomentRow,
+    OutcomeRow,
     PlacesRow,
     PositionRow,
     ProfileRow,
@@ -73,6 +75,8 @@ class Life:
         self._add(tx, ProfileRow, body=msgspec.msgpack.encode(Profile(visits=3)))
         self._add(tx, PlacesRow, body=msgspec.msgpack.encode(Places(nights=3.0)))
         self._add(tx, ReceivedRow, scope_id=self.device_id)
+        self._add(tx, MemberRow)
+        self._add(tx, OutcomeRow)
         self._add(tx, IdempotencyRow, scope_id=self.device_id, body=b'{"first_name": "x"}')
 
     def _get(self, tx: Transaction) -> None:
