@@ -31,11 +31,12 @@ class Rules(Value):
     """
 
     enter_at_once: float = 0.95  # P(inside) of one fix that is enough
-    enough_to_enter: float = 2.5
-    enough_to_leave: float = 4.0
+    enough_to_enter: float = 3.0
+    enough_to_leave: float = 5.0
+    leaving_mps: float = 8.0  # one fix far outside is enough where the edge was left no faster; else it may be a glitch
     most_per_fix: float = 3.0  # no single fix is worth more, for phones misjudge their accuracy
     errors_last_s: float = 60.0  # how long errors of a phone's positions take to fade
-    dwell_from: float = 0.95  # P(inside) of the last fix when a dwell is said
+    dwell_from: float = 0.98  # P(inside) of the last fix when a dwell is said
     fresh_s: float = 300.0  # how old the last fix may be when a dwell is said without one
     silence_s: float = 7200.0  # after so long without a fix nobody knows where the device is
 
@@ -103,7 +104,9 @@ def meet(
         return _enter(presence, belief, here, dwell_s, rules, reason)
     weight = 1.0 - exp(-elapsed_s / rules.errors_last_s)
     if presence.inside:
-        return _stay(presence, belief, here, weight, rules)
+        return _stay(
+            presence, belief, here, weight, rules, left=_left(presence, belief, elapsed_s, rules)
+        )
     arrived = _arriving(presence, belief, weight, rules)
     if arrived.evidence < rules.enough_to_enter:
         return (arrived if arrived.evidence else None), ()
@@ -134,16 +137,28 @@ def _enter(
 
 
 def _stay(
-    presence: Presence, belief: Belief, here: Position, weight: float, rules: Rules
+    presence: Presence,
+    belief: Belief,
+    here: Position,
+    weight: float,
+    rules: Rules,
+    *,
+    left: bool,
 ) -> Change:
     gathered = presence.evidence - weight * _worth(belief.inside, rules)
     if gathered <= 0.0:
         return _dwelt(_seen(presence, belief), belief, here, rules)
     since = here.at if presence.leaving_since is None else presence.leaving_since
-    if gathered < rules.enough_to_leave and not belief.far_outside:
+    if gathered < rules.enough_to_leave and not left:
         return _seen(presence, belief, since, round(gathered, 2)), ()
     sure = _sure_outside(belief, here)
     return None, (_transition(_seen(presence, belief), TransitionType.EXIT, since, sure, LEFT),)
+
+
+def _left(presence: Presence, belief: Belief, elapsed_s: float, rules: Rules) -> bool:
+    """Whether a fix far outside is enough: at a believable speed alone, else after another that spoke for leaving."""
+    on_the_way = presence.leaving_since is not None
+    return belief.far_outside and (on_the_way or belief.edge_m <= rules.leaving_mps * elapsed_s)
 
 
 def _worth(probability: float, rules: Rules) -> float:

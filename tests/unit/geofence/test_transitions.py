@@ -117,6 +117,9 @@ def test_a_device_that_was_outside_enters_once_the_evidence_is_there(fixes, told
     ("fixes", "told"),
     [
         ([(30, 300)], [("exit", 30)]),
+        ([(30, 900)], []),
+        ([(30, 900), (60, 0)], []),
+        ([(30, 900), (60, 1500)], [("exit", 30)]),
         ([(30, 110)], []),
         ([(30, 110), (90, 60)], []),
         ([(30, 112), (90, 112), (150, 112), (210, 112)], [("exit", 30)]),
@@ -126,6 +129,9 @@ def test_a_device_that_was_outside_enters_once_the_evidence_is_there(fixes, told
     ],
     ids=[
         "far away",
+        "far away too fast",
+        "far away too fast and back",
+        "far away too fast and confirmed",
         "just outside",
         "just outside and back",
         "just outside for long",
@@ -252,12 +258,12 @@ def test_a_fence_made_around_a_device_is_entered():
 
 def test_overlapping_fences_are_each_told():
     both = Fences(FenceIndex([("shop", CIRCLE), ("mall", Circle(60.0, 25.0, 400.0))]))
-    _, told = walk((0, 900), (60, 250), (120, 0), (180, 250), (240, 900), fences=both)
+    _, told = walk((0, 900), (60, 250), (120, 0), (180, 250), (300, 900), fences=both)
     assert [(t.fence, *b) for t, b in zip(told, brief(told), strict=True)] == [
         ("mall", "enter", 60),
         ("shop", "enter", 120),
         ("shop", "exit", 180),
-        ("mall", "exit", 240),
+        ("mall", "exit", 300),
     ]
 
 
@@ -314,7 +320,7 @@ def test_a_jump_that_a_second_fix_confirms_is_a_move():
     held = step(state, fix(10, 50_000), FENCES, now=at(10))
     again = step(held.state, fix(10, 50_000), FENCES, now=at(11))
     assert (again.state, again.rejected) == (held.state, Rejection.TELEPORT)
-    _, told = walk((40, 50_010), state=held.state)
+    _, told = walk((40, 50_010), (70, 50_020), state=held.state)
     assert brief(told) == [("exit", 40)]
 
 
