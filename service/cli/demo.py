@@ -163,6 +163,11 @@ class Demo:
         if not diary.phones:
             admin = Client(process.url, diary.keys.admin)
             settling_in.tell_the_past(admin, now=self._clock.now(), zone=self._zone)
+            for one in self._residents:
+                if one.character.works:
+                    settling_in.live_the_past(
+                        process.database, one, admin, now=self._clock.now(), zone=self._zone
+                    )
             admin.close()
 
     def _move_in(self, resident: Resident, keys: settling_in.Keys) -> None:

@@ -18,6 +18,8 @@ from service.demo.town import Site, StreetGraph, metres, walk
 
 WALK_SAMPLE_S = 15.0
 STAY_SAMPLE_S = 60.0
+DESK_SAMPLE_S = 600.0
+KNOWN_FOR = timedelta(days=15)  # who works here agreed so long before the demo begins
 FIRST_WALK_M = (180.0, 420.0)
 PURPOSES = ("push", "location", "background_location", "habits", "purchases")
 BATCH = 50
@@ -111,7 +113,7 @@ class Resident:
         return "accepted"
 
     def _consents(self) -> list[dict[str, Any]]:
-        now = self._now().isoformat()
+        since = self._now() - (KNOWN_FOR if self.character.works else timedelta())
         return [
             {
                 "purpose": purpose,
@@ -120,7 +122,7 @@ class Resident:
                 "wording_version": "1",
                 "locale": "en",
                 "source": "app",
-                "occurred_at": now,
+                "occurred_at": since.isoformat(),
             }
             for purpose in PURPOSES
         ]
@@ -141,8 +143,11 @@ class Resident:
         return self._rng.choice(corners or list(self._junctions))
 
     def _life(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
-        """Walks to a store, stays a while, walks on, for as long as somebody looks."""
+        """Walks to a store, stays a while, walks on, for as long as somebody looks; or sits at a desk."""
         at = began = self._now()
+        while self.character.works:
+            yield at, self._fix(at, (at - began).total_seconds())
+            at += timedelta(seconds=DESK_SAMPLE_S)
         goal = self._sites[self.character.favourite]
         while True:
             route = [*self._way_to(goal), goal.position]

@@ -64,6 +64,21 @@ OFFERS: dict[str, dict[str, Any]] = {
     },
 }
 
+# Put after the weeks in which the service got to know who works where, so that it finds them at once.
+CATERING = "office-lunch"
+CATERING_OFFER: dict[str, Any] = {
+    "kind": "discount",
+    "title": {"en": "Soup for the whole team?"},
+    "body": {
+        "en": "{{ store.name | default: 'We' }} brings lunch to your office: 3 € off until noon."
+    },
+    "about": {"categories": ["soup"]},
+    "value": {"margin": 14.0, "discount": 3.0, "currency": "EUR"},
+    "when": {"hours": "Mo-Fr 10:10-12:00", "place": {"of": "workplace", "within_m": 1200}},
+    "limits": {"per_customer_days": 1},
+    "life": {"ttl_s": 3600},
+}
+
 POLICY: dict[str, Any] = {
     "caps": {"per_day": 3, "per_week": 10},
     "holdout_share": 0.1,
@@ -84,6 +99,7 @@ class Character(Value):
     token: str = "phone"  # the emulator answers tokens that begin with `unregistered-` as FCM would
     lunches: int = 0  # visits around noon in the weeks before, which the brand's backend knows of
     max_per_week: int | None = None
+    works: bool = False  # at a desk near the favourite, which they have never visited; has been seen there for weeks
 
 
 CHARACTERS = (
@@ -99,6 +115,7 @@ CHARACTERS = (
     Character(name="resident-10", favourite="yrjonkatu"),
     Character(name="resident-11", favourite="kasarmitori"),
     Character(name="resident-12", favourite="kluuvi"),
+    Character(name="resident-13", favourite="kaisaniemi", works=True),
 )
 
 

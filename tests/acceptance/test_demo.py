@@ -25,7 +25,10 @@ def of(kind: str, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def everything(said: list[dict[str, Any]]) -> bool:
     """Whether a person has seen all that the demo is for."""
     outcomes = {each["outcome"] for each in of("decision", said)}
-    return bool(of("moment", said) and {"send", "silence"} <= outcomes and of("push", said))
+    catering = [each for each in of("decision", said) if each["offer"] == "office-lunch"]
+    return bool(
+        of("moment", said) and {"send", "silence"} <= outcomes and of("push", said) and catering
+    )
 
 
 def test_the_town_shows_what_it_is_for_ends_on_ctrl_c_and_goes_on(tmp_path: Path) -> None:
