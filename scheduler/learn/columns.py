@@ -196,22 +196,23 @@ class Phrasing:
         return _Plan(slots, numbers)
 
     def _reads(self, offer: str) -> Iterator[_Read]:
-        """The columns in their order; of the habits the one that fits the offer under a name that all offers share.
+        """The columns in their order; what fits the offer, as a habit under a name that all offers share.
 
-        Where none fits, all of them count, and the answers tell which one goes with which offer.
+        Habits that fit other offers do not count then. Where none fits, all of them do, and the answers tell which one
+        goes with which offer.
         """
         layout = self._layout
-        fits = layout.matches.get(offer) or matching(offer, layout.habit)
+        traits = layout.traits if self._own is Own.PERSON else ()
+        fits = layout.matches.get(offer) or matching(offer, (*layout.habit, *traits))
         roles = (
             *(("context", column) for column in layout.context),
             *(("habit", column) for column in layout.habit),
-            *(("trait", column) for column in layout.traits),
+            *(("trait", column) for column in traits),
         )
         for place, (role, column) in enumerate(roles, _FIRST_COLUMN):
-            if role == "habit" and fits in layout.habit:
-                if column == fits:
-                    yield _Read(place, role, "own")
-            elif role != "trait" or self._own is Own.PERSON:
+            if column == fits and role != "context":
+                yield _Read(place, "habit", "own")
+            elif role != "habit" or fits not in layout.habit:
                 yield _Read(place, role, column)
 
     def _slots(self, read: _Read) -> Iterator[_Slot]:

@@ -129,7 +129,6 @@ class Response:
         self._groups = {name: _Group(spread) for name, spread in (spreads or {}).items()}
         self._known: dict[TermName, _Known] = {}
         self._changed: dict[TermName, _Known] = {}
-        self._moving: dict[str, _Group] = {}
         self._moved: set[str] = set()
         self._answers = 0
         self.load(evidence or {})
@@ -198,16 +197,16 @@ class Response:
         return group
 
     def _records(self, terms: Iterable[TermName], day: int) -> list[_Known]:
-        known, memory = self._known, self._memory_days
-        records = []
-        for term in terms:
-            record = known.get(term)
-            if record is None:
-                record = known[term] = _Known(self._group(term.group), Evidence(day=day))
-            elif record.day < day:
-                record.fade(day, memory)
-            records.append(record)
+        known = self._known
+        records = [known.get(term) or self._meet(term, day) for term in terms]
+        for record in records:
+            if record.day < day:
+                record.fade(day, self._memory_days)
         return records
+
+    def _meet(self, term: TermName, day: int) -> _Known:
+        record = self._known[term] = _Known(self._group(term.group), Evidence(day=day))
+        return record
 
     @staticmethod
     def _said(
@@ -223,16 +222,14 @@ class Response:
         self, said: Prediction, scales: Sequence[float], records: Sequence[_Known], y: float
     ) -> None:
         """Adds to each term the precision and the pull that turn its belief into the one after the answer."""
-        p, mu, s2, terms, means, variances = said
+        p, mu, s2, _, means, variances = said
         error, root = y - p, moderation(s2)
         by_mu, by_s2 = error / root, -error * mu * _PI_8 / (2 * root**3)  # of ln P(y)
         h = p * (1 - p)
         shrink = h / (1 + h * s2)
         step = error / (1 + h * s2)
-        for term, x, record, m, v in zip(terms, scales, records, means, variances, strict=True):
+        for x, record, m, v in zip(scales, records, means, variances, strict=True):
             group = record.group
-            if not group.slope:
-                self._moving[term.group] = group
             by_spread = group.precision / (group.precision + record.weight)
             group.slope += (by_mu * m + by_s2 * v) * by_spread
             gained = x / (1 - v * shrink)
@@ -240,10 +237,10 @@ class Response:
             record.pull += gained * (m * shrink + step)
 
     def _move(self) -> None:
-        for group in self._moving.values():
-            group.move()
-        self._moved.update(self._moving)
-        self._moving.clear()
+        for name, group in self._groups.items():
+            if group.slope:
+                group.move()
+                self._moved.add(name)
 
 
 def first_spread(group: str) -> Spread:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from scheduler.learn.trial import Net, forecasts, push_net
+from scheduler.learn.trial import forecasts, push_net
 from service.cli.output import explained, json_option, show_json
 from service.cli.parallel import spread
-from service.cli.response_report import MODELS, Task, order, report, show
+from service.cli.response_report import MODELS, Answer, Task, order, report, show
 from service.cli.response_rows import Roles, Study, read_study, with_segments
 from service.cli.segments import clusters
 from service.cli.tables import names
@@ -76,12 +76,12 @@ def response(
         ),
     )
     if segments is None:
-        study = with_segments(study, clusters(study.profiles, seed=seed))
+        study = with_segments(study, _clustered(study, seed))
     costs = _prices(prices)
     orders = range(seed, seed + seeds)
     answers = _run(study, orders, costs)
-    seconds = time.monotonic() - started
-    figures = report(study, answers, seeds=orders, prices=costs, seconds=seconds)
+    figures = report(study, answers, seeds=orders, prices=costs)
+    figures["seconds"] = round(time.monotonic() - started, 2)
     if plot:
         from service.cli.response_plot import draw  # noqa: PLC0415 - matplotlib is an extra and slow
 
@@ -89,14 +89,18 @@ def response(
     show_json(figures) if as_json else show(figures)
 
 
-def _run(
-    study: Study, seeds: Sequence[int], prices: Sequence[float]
-) -> dict[Task, Sequence[float] | Net]:
+def _clustered(study: Study, seed: int) -> list[str]:
+    named = enumerate(study.profile_columns)
+    numeric = {place for place, name in named if name in study.layout.numeric}
+    return clusters(study.profiles, numeric=numeric, seed=seed)
+
+
+def _run(study: Study, seeds: Sequence[int], prices: Sequence[float]) -> dict[Task, Answer]:
     passes = seeds[:1] if study.roles.time else seeds
     tasks = [Task(own, seed) for own in MODELS for seed in passes]
     tasks += [Task(own, seed, price) for own in MODELS for seed in seeds for price in prices]
     helpers = 1 if len(study.rows) * len(tasks) < _ALONE_BELOW else None
-    answers: dict[Task, Sequence[float] | Net] = {}
+    answers: dict[Task, Answer] = {}
     with click.progressbar(length=len(tasks), label="passes", file=sys.stderr) as bar:
         for task, answer in spread(partial(_pass, study), tasks, processes=helpers):
             answers[task] = answer
@@ -104,11 +108,14 @@ def _run(
     return answers
 
 
-def _pass(study: Study, task: Task) -> Sequence[float] | Net:
+def _pass(study: Study, task: Task) -> Answer:
     rows = [study.rows[place] for place in order(study, task.seed)]
+    started = time.process_time()
     if task.price is None:
-        return forecasts(rows, study.layout, task.own)
-    return push_net(rows, study.layout, task.own, price=task.price, seed=task.seed)
+        told = forecasts(rows, study.layout, task.own)
+        return Answer(told, None, time.process_time() - started)
+    net = push_net(rows, study.layout, task.own, price=task.price, seed=task.seed)
+    return Answer([], net, time.process_time() - started)
 
 
 def _habits(text: str | None) -> tuple[tuple[str, ...], dict[str, str]]:

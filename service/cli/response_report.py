@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.learn import scores
-from scheduler.learn.columns import Own
+from scheduler.learn.columns import Own, Phrasing
 from scheduler.learn.trial import Net, earlier_answers, shuffled
 from service.cli.output import show_table
 from service.cli.response_rows import Study, as_told
@@ -27,7 +27,15 @@ class Task(NamedTuple):
     price: float | None = None
 
 
-Answers = Mapping[Task, Sequence[float] | Net]
+class Answer(NamedTuple):
+    """The forecasts of a pass, or what its pushes earned, and the processor's seconds for it."""
+
+    forecasts: Sequence[float]
+    net: Net | None
+    cpu_s: float
+
+
+Answers = Mapping[Task, Answer]
 Losses = dict[Own, NDArray[np.float64]]
 
 
@@ -45,7 +53,7 @@ class _Passes:
             self.people.append(np.array([int(row.person) for row in rows]))
             self.earlier.append(np.array(earlier_answers(rows)))
             for own in MODELS:
-                self.p[own].append(np.asarray(answers[Task(own, seed)], float))
+                self.p[own].append(np.asarray(answers[Task(own, seed)].forecasts, float))
 
     def losses(self) -> Losses:
         """Every forecast's, one pass after the other."""
@@ -64,7 +72,7 @@ def order(study: Study, seed: int) -> Sequence[int]:
 
 
 def report(
-    study: Study, answers: Answers, *, seeds: Sequence[int], prices: Sequence[float], seconds: float
+    study: Study, answers: Answers, *, seeds: Sequence[int], prices: Sequence[float]
 ) -> dict[str, Any]:
     """All figures; log losses in nats, nets in answers."""
     passes = _Passes(study, answers, seeds[:1] if study.roles.time else seeds)
@@ -76,9 +84,9 @@ def report(
         "accepted": sum(row.y for row in study.rows) / len(study.rows),
         "order": "time" if study.roles.time else "shuffled",
         "seeds": list(seeds),
-        "seconds": round(seconds, 2),
         "columns": as_told(study.roles),
         "models": {own.value: _model(passes, own) for own in MODELS},
+        "cost": {own.value: _cost(study, answers, own) for own in MODELS},
         "gain": _gains(losses, np.concatenate(passes.people)),
         "by_earlier_answers": _by_earlier(losses, np.concatenate(passes.earlier)),
         "push_or_silence": {
@@ -104,6 +112,13 @@ def _model(passes: _Passes, own: Own) -> dict[str, Any]:
             for forecast, happened, count in scores.reliability(p, y)
         ],
     }
+
+
+def _cost(study: Study, answers: Answers, own: Own) -> dict[str, float]:
+    """Active terms of a row, and processor time to read, foretell and learn one."""
+    spent = [each.cpu_s for task, each in answers.items() if task.own is own and not each.net]
+    terms = len(Phrasing(study.layout, own).phrase(study.rows[-1]).terms)
+    return {"terms": terms, "microseconds": round(1e6 * _mean(spent) / len(study.rows), 1)}
 
 
 def _last_quarter(values: NDArray[np.float64]) -> int:
@@ -143,8 +158,7 @@ def _nets(study: Study, answers: Answers, seeds: Sequence[int], price: float) ->
     yes, count = sum(row.y for row in study.rows), len(study.rows)
     nets: dict[str, Any] = {"always": yes - price * count}
     for own in MODELS:
-        found = [answers[Task(own, seed, price)] for seed in seeds]
-        runs = [each for each in found if isinstance(each, Net)]
+        runs = [net for seed in seeds if (net := answers[Task(own, seed, price)].net)]
         nets[own.value] = {
             "mean": _mean(run.net for run in runs),
             "seeds": [run.net for run in runs],
@@ -173,6 +187,10 @@ def show(figures: Mapping[str, Any]) -> None:
     _show_calibration(figures["models"]["person"]["calibration"])
     _show_learning(figures["by_earlier_answers"])
     _show_nets(figures["push_or_silence"])
+    own = figures["cost"]["person"]
+    click.echo(
+        f"\nOne row costs {own['microseconds']:.0f} µs with its {own['terms']} own and shared terms."
+    )
 
 
 def _show_models(models: Mapping[str, Any]) -> None:

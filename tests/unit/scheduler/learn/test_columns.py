@@ -135,3 +135,11 @@ def test_ranks_stay_right_when_there_are_too_many_to_keep() -> None:
 @pytest.mark.parametrize("text", ["", "nan", "inf", "many"])
 def test_what_is_no_finite_number_has_no_rank(text: str) -> None:
     assert Ranks().place_of(text) is None
+
+
+def test_what_a_person_declares_counts_as_a_habit_where_it_fits_the_offer() -> None:
+    layout = Layout(context=(), traits=("age", "CoffeeHouse"))
+    row = ROW._replace(context=(), habit=(), traits=("31", "4~8"))
+    assert TermName("habit:own", "4~8") in Phrasing(layout, Own.PERSON).phrase(row).terms
+    alike = Phrasing(layout, Own.NOBODY).phrase(row).terms
+    assert {term.group for term in alike} == {"base", "offer"}
