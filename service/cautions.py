@@ -28,7 +28,8 @@ Cautions = Callable[[], list[list[str]]]  # the warnings of each value, in order
 def of_stores(tx: Transaction, stores: Sequence[Store], now: datetime) -> Cautions:
     """Reads what stands near these saved stores; the answer reckons, without the transaction."""
     brand_id = stores[0].brand_id
-    crowded = neighbours.crowded(tx, brand_id)
+    positions = {(store.latitude, store.longitude) for store in stores}
+    crowded = neighbours.at_one_place(tx, brand_id=brand_id, positions=positions)
     names = {store.external_id for store in stores}
     fenced = _by_store(neighbours.fences_of(tx, brand_id=brand_id, stores=names))
 

@@ -1,5 +1,6 @@
 """What stands near what: for the warnings that follow a change of stores or fences."""
 
+from collections import defaultdict
 from collections.abc import Collection
 
 import msgspec
@@ -9,6 +10,7 @@ from domain.values import Value
 from storage.engine import Transaction
 from storage.models import GeofenceRow, StoreRow
 
+Position = tuple[float, float]  # latitude, longitude
 _CHUNK = 1000  # names in one IN (…), well below every driver's limit
 
 
@@ -43,21 +45,18 @@ def fences_of(tx: Transaction, *, brand_id: str, stores: Collection[str]) -> lis
     return sorted(found, key=lambda fence: fence.external_id)
 
 
-def crowded(tx: Transaction, brand_id: str) -> dict[tuple[float, float], list[str]]:
-    """Positions (latitude, longitude) at which a brand has several stores, with their external ids in order."""
-    here = (StoreRow.latitude, StoreRow.longitude)
-    mine = StoreRow.brand_id == brand_id
-    several = sa.select(*here).where(mine).group_by(*here).having(sa.func.count() > 1).subquery()
-    same = sa.and_(
-        several.c.latitude == StoreRow.latitude, several.c.longitude == StoreRow.longitude
-    )
-    rows = tx.execute(
-        sa.select(*here, StoreRow.external_id)
-        .join(several, same)
-        .where(mine)
-        .order_by(StoreRow.external_id)
-    )
-    found: dict[tuple[float, float], list[str]] = {}
-    for latitude, longitude, name in rows:
-        found.setdefault((latitude, longitude), []).append(name)
-    return found
+def at_one_place(
+    tx: Transaction, *, brand_id: str, positions: Collection[Position]
+) -> dict[Position, list[str]]:
+    """Those of these positions at which the brand has several stores, with their external ids in order."""
+    wanted = set(positions)
+    latitudes = sorted({latitude for latitude, _ in wanted})
+    query = sa.select(StoreRow.latitude, StoreRow.longitude, StoreRow.external_id)
+    query = query.where(StoreRow.brand_id == brand_id)
+    found: defaultdict[Position, list[str]] = defaultdict(list)
+    for start in range(0, len(latitudes), _CHUNK):
+        some = latitudes[start : start + _CHUNK]
+        for latitude, longitude, name in tx.execute(query.where(StoreRow.latitude.in_(some))):
+            if (latitude, longitude) in wanted:
+                found[latitude, longitude].append(name)
+    return {position: sorted(names) for position, names in found.items() if len(names) > 1}

@@ -9,7 +9,10 @@ from storage.models.base import Base, Id, Json, UtcTime
 
 class StoreRow(Base):
     __tablename__ = "stores"
-    __table_args__ = (sa.UniqueConstraint("brand_id", "external_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("brand_id", "external_id"),
+        sa.Index(None, "brand_id", "latitude"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     brand_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("brands.id"))

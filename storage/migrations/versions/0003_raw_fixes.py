@@ -1,4 +1,4 @@
-"""positions as they came, for brands that keep them"""
+"""positions as they came, for brands that keep them, and stores by position"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,7 +32,13 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(batch_op.f("ix_raw_fixes_customer_id"), ["customer_id"], unique=False)
+    with op.batch_alter_table("stores") as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_stores_brand_id_latitude"), ["brand_id", "latitude"], unique=False
+        )
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("stores") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stores_brand_id_latitude"))
     op.drop_table("raw_fixes")
