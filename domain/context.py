@@ -4,8 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.decisions import Cause
-from domain.holdout import NEVER, Member
 from domain.haunts import Places
+from domain.holdout import NEVER, Member
 from domain.offers import Offer, WeatherWord
 from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
 from domain.places import LatLon, Store

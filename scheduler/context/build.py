@@ -14,7 +14,8 @@ from domain.offers import Offer
 from domain.people import Purpose
 from domain.places import LatLon, Store
 from domain.weather import Cell
-from scheduler.context import rhythm, traits
+from scheduler.context import traits
+from scheduler.context.chances import p_visit
 from scheduler.context.clock import daypart, first_zone
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
