@@ -333,6 +333,16 @@ def test_a_state_is_small_and_survives_storage():
     assert msgspec.json.encode(DeviceState()) == b"{}"
 
 
+def test_a_fence_that_a_device_is_in_costs_at_most_a_hundred_bytes_as_stored():
+    def stored(count):
+        names = [f"018f3a2b-7c4d-7e8f-9a0b-{n:012x}" for n in range(count)]
+        town = Fences(FenceIndex([(name, CIRCLE) for name in names]), dict.fromkeys(names, 300))
+        return len(msgspec.msgpack.encode(walk((0, 95), (60, 108), fences=town)[0]))
+
+    assert stored(0) <= 60
+    assert (stored(5) - stored(0)) / 5 <= 100
+
+
 minutes = st.floats(5, 1_200)
 norths = st.one_of(st.floats(-150, 150), st.floats(-3_000, 3_000))
 journeys = st.lists(
