@@ -28,7 +28,7 @@ from notifiers.transfer import (
 )
 
 _STREAMS = 100  # on one connection; what Google's front end is reported to allow
-_MOST_TRIES = 3  # of a request that the far end refuses unseen
+_MOST_TRIES = 10  # of a request that the far end refuses unseen
 _IDLE_TRANSFERS = 1000
 _EVENTS = {
     pycurl.POLL_IN: selectors.EVENT_READ,

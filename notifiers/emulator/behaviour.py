@@ -34,6 +34,10 @@ class Wire(StrEnum):
     RESET = "reset"  # reset before an answer
     LOST = "lost"  # accepted, then cut before the answer
     TRICKLE = "trickle"  # accepted, answered one byte a second
+    REFUSE = "refuse"  # not looked at: HTTP/2's REFUSED_STREAM
+    GOAWAY = (
+        "goaway"  # not looked at: the connection ends with a GOAWAY that names an earlier stream
+    )
 
 
 class Behaviour(Value):
@@ -55,6 +59,10 @@ def asked_by(target: str, *, earlier_failures: int) -> Behaviour:
     if word == "flaky":
         failing = earlier_failures < int(number or 1)
         word, number = ("unavailable", "10") if failing else ("", None)
+    if word in ("refused", "goaway"):
+        first = earlier_failures < int(number or 1)
+        wire = Wire.REFUSE if word == "refused" else Wire.GOAWAY
+        return Behaviour(accepts=False, wire=wire) if first else Behaviour()
     if word in _FAILURES:
         retry_after_s = int(number) if number else _RETRY_AFTER_S.get(word)
         return Behaviour(
@@ -63,6 +71,12 @@ def asked_by(target: str, *, earlier_failures: int) -> Behaviour:
             retry_after_s=retry_after_s if word in _RETRY_AFTER_S else None,
         )
     return _ODD.get(word) or _slow(word, number)
+
+
+def asks(target: str) -> bool:
+    """Whether a target asks for a behaviour of its own."""
+    match = _ASKED.match(target)
+    return match is not None and match[1] in _WORDS
 
 
 def _slow(word: str, number: str | None) -> Behaviour:
@@ -76,4 +90,9 @@ _ODD = {
     "reset": Behaviour(accepts=False, wire=Wire.RESET),
     "lost": Behaviour(wire=Wire.LOST),
     "trickle": Behaviour(wire=Wire.TRICKLE),
+    "huge": Behaviour(body=b'{"name": "good so far"}' + b" " * 3_000_000),
 }
+COUNTED = frozenset(["flaky", "refused", "goaway"])
+"""Words whose targets change their behaviour with each attempt."""
+
+_WORDS = COUNTED | {"slow"} | _FAILURES.keys() | _ODD.keys()

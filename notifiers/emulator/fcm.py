@@ -12,13 +12,15 @@ import msgspec
 from domain.clock import Clock
 from domain.values import Value
 from notifiers.emulator import errors, oauth, records
-from notifiers.emulator.behaviour import Behaviour, Wire, asked_by
+from notifiers.emulator.behaviour import COUNTED, Behaviour, Wire, asked_by, asks
 from notifiers.emulator.errors import FcmFailure, Refused
 from notifiers.emulator.message import SendRequest, parse
 from notifiers.emulator.records import Notification, Phones, RequestLog
+from notifiers.emulator.scenario import Scenario, Script
 
 JSON = "application/json; charset=UTF-8"
 HTML = "text/html; charset=UTF-8"
+_UNANSWERED = (Wire.HANG, Wire.RESET, Wire.LOST, Wire.REFUSE, Wire.GOAWAY)
 
 
 class Reply(Value):
@@ -30,6 +32,7 @@ class Reply(Value):
     headers: dict[str, str] = {}
     wire: Wire = Wire.ANSWER
     delay_ms: int = 0
+    counts: bool = False  # towards `goaway_every`
 
 
 class Fcm:
@@ -53,6 +56,15 @@ class Fcm:
         self._failures: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._keep = keep
         self._lock = threading.Lock()
+        self._script = Script(Scenario())
+
+    @property
+    def scenario(self) -> Scenario:
+        return self._script.scenario
+
+    def follow(self, scenario: Scenario) -> None:
+        """From the next message on."""
+        self._script = Script(scenario)
 
     def send(self, project: str, authorization: str | None, body: bytes) -> Reply:
         """`POST /v1/projects/{project}/messages:send`"""
@@ -124,12 +136,16 @@ class Fcm:
         if behaviour.accepts:
             message_id = self._accept(project, request)
             self._log.update(number, outcome="accepted", message_id=message_id)
-        if behaviour.wire in (Wire.HANG, Wire.RESET, Wire.LOST):
+        if behaviour.wire in _UNANSWERED:
             self._log.update(number, outcome=behaviour.wire)
-            return Reply(wire=behaviour.wire, delay_ms=self._latency_ms)
+            delay_ms = self._latency_ms + behaviour.delay_ms
+            return Reply(wire=behaviour.wire, delay_ms=delay_ms, counts=True)
         reply = self._reply(number, behaviour, message_id)
         return msgspec.structs.replace(
-            reply, wire=behaviour.wire, delay_ms=self._latency_ms + behaviour.delay_ms
+            reply,
+            wire=behaviour.wire,
+            delay_ms=self._latency_ms + behaviour.delay_ms,
+            counts=True,
         )
 
     def _reply(self, number: int, behaviour: Behaviour, message_id: str) -> Reply:
@@ -162,10 +178,12 @@ class Fcm:
         return Reply(status=failure.http_status, body=_json(failure.body()), headers=headers)
 
     def _behaviour(self, project: str, target: str) -> Behaviour:
+        if not asks(target):
+            return self._script.behaviour(project, self._clock.now())
         with self._lock:
             failures = self._failures.get((project, target), 0)
             behaviour = asked_by(target, earlier_failures=failures)
-            if target.startswith("flaky-"):
+            if target.partition("-")[0] in COUNTED:
                 self._failures[project, target] = failures + 1
                 while len(self._failures) > self._keep:
                     self._failures.popitem(last=False)

@@ -1,33 +1,23 @@
 """The emulator's HTTP/1.1: routes, bodies and connections; what is answered is decided in `fcm.py`."""
 
-import json
 import re
 import socket
 import ssl
 import struct
 import sys
 import threading
-from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from socketserver import TCPServer
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from notifiers.emulator import http2
 from notifiers.emulator.behaviour import Wire
-from notifiers.emulator.errors import NO_SUCH_METHOD
-from notifiers.emulator.fcm import HTML, JSON, Fcm, Reply
+from notifiers.emulator.fcm import Fcm, Reply
+from notifiers.emulator.routes import LARGEST_BODY, answer
 
-_SEND = re.compile(r"/v1/projects/([^/]+)/messages:send")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 _HEX = re.compile(rb"[0-9a-fA-F]+")
-_LARGEST_BODY = 1024 * 1024
-_FILTERS = ("target", "project", "since", "kind")
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 class BodyRefused(Exception):
@@ -72,7 +62,8 @@ class Server(ThreadingHTTPServer):
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
-    def encrypt(self, context: ssl.SSLContext) -> None:
+    def encrypt(self, context: ssl.SSLContext, *, http2: bool) -> None:
+        context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
         # The handshake is left to the connection's own thread, where a slow client holds nobody up.
         self.socket = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
@@ -94,9 +85,18 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
+    _sends = 0
+
+    def handle(self) -> None:
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.do_handshake()
+            if self.connection.selected_alpn_protocol() == "h2":
+                http2.serve(self.connection, self.server.fcm, self.server.closing)
+                return
+        super().handle()
 
     def do_GET(self) -> None:
-        self._handle(self._read_route())
+        self._handle(self._routed())
 
     def do_POST(self) -> None:
         try:
@@ -105,47 +105,27 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._handle(Reply(status=refused.status))
             return
-        self._handle(self._write_route(body))
+        self._handle(self._routed(body))
+
+    def do_PUT(self) -> None:
+        self.do_POST()
 
     def do_DELETE(self) -> None:
-        if urlsplit(self.path).path != "/inbox":
-            self._handle(_no_such_method())
-            return
-        self.server.fcm.reset()
-        self._handle(Reply(status=HTTPStatus.NO_CONTENT))
+        self.do_GET()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: requests are read from /requests, and targets belong in no log."""
 
-    def _write_route(self, body: bytes) -> Reply:
-        path = unquote(urlsplit(self.path).path)
-        if path == "/token":
-            return self.server.fcm.token(body)
-        match = _SEND.fullmatch(path)
-        if match:
-            return self.server.fcm.send(match[1], self.headers.get("Authorization"), body)
-        return _no_such_method()
-
-    def _read_route(self) -> Reply:
-        url = urlsplit(self.path)
-        filters = {k: v for k, v in parse_qsl(url.query) if k in _FILTERS}
-        fcm = self.server.fcm
-        try:
-            match url.path:
-                case "/":
-                    return _page()
-                case "/healthz":
-                    return _document({"status": "ok"})
-                case "/inbox":
-                    return _document({"data": fcm.inbox(filters)})
-                case "/requests":
-                    return _document({"data": fcm.requests(filters), "total": fcm.total})
-                case _:
-                    return _no_such_method()
-        except ValueError as error:
-            return Reply(status=HTTPStatus.BAD_REQUEST, body=_json({"error": str(error)}))
+    def _routed(self, body: bytes = b"") -> Reply:
+        authorization = self.headers.get("Authorization")
+        return answer(
+            self.server.fcm, self.command, self.path, authorization=authorization, body=body
+        )
 
     def _handle(self, reply: Reply) -> None:
+        self._sends += reply.counts
+        if self._sends == self.server.fcm.scenario.goaway_every:
+            self.close_connection = True
         if reply.delay_ms:
             self.server.closing.wait(reply.delay_ms / 1000)
         match reply.wire:
@@ -157,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._hang()
             case Wire.RESET:
                 self._reset()
-            case Wire.LOST:
+            case Wire.LOST | Wire.REFUSE | Wire.GOAWAY:
                 self.close_connection = True
 
     def _answer(self, reply: Reply) -> None:
@@ -205,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if not _WHOLE_NUMBER.fullmatch(length):
             raise BodyRefused(HTTPStatus.BAD_REQUEST)
-        if int(length) > _LARGEST_BODY:
+        if int(length) > LARGEST_BODY:
             raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return self.rfile.read(int(length))
 
@@ -214,7 +194,7 @@ class Handler(BaseHTTPRequestHandler):
         while size := self._chunk_size():
             body += self.rfile.read(size)
             self.rfile.readline(8)
-            if len(body) > _LARGEST_BODY:
+            if len(body) > LARGEST_BODY:
                 raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         while self.rfile.readline(1024).strip():
             pass
@@ -224,7 +204,7 @@ class Handler(BaseHTTPRequestHandler):
         size = self.rfile.readline(64).split(b";")[0].strip()
         if not _HEX.fullmatch(size):
             raise BodyRefused(HTTPStatus.BAD_REQUEST)
-        return min(int(size, 16), _LARGEST_BODY + 1)
+        return min(int(size, 16), LARGEST_BODY + 1)
 
 
 def _cut(connection: socket.socket) -> None:
@@ -232,20 +212,3 @@ def _cut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # the client was quicker
-
-
-def _page() -> Reply:
-    page = Path(__file__).with_name("page.html").read_bytes()
-    return Reply(body=page, content_type=HTML, headers={"Content-Security-Policy": _PAGE_POLICY})
-
-
-def _document(content: Mapping[str, Any]) -> Reply:
-    return Reply(body=_json(content), content_type=JSON, headers={"Cache-Control": "no-store"})
-
-
-def _no_such_method() -> Reply:
-    return Reply(status=NO_SUCH_METHOD.http_status, body=_json(NO_SUCH_METHOD.body()))
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -8,15 +8,18 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 import msgspec
 
 from domain.clock import Clock, SystemClock
+from notifiers.emulator.certificate import tls as own_tls
 from notifiers.emulator.fcm import Fcm
 from notifiers.emulator.http import Server
 from notifiers.emulator.records import Notification
+from notifiers.emulator.scenario import Scenario
 
 DEFAULT_BIND = "127.0.0.1:9400"
 
@@ -30,8 +33,8 @@ class Emulator:
             assert fcm.inbox(target="phone-1")[0]["title"] == "Hot soup"
 
     Port 0 takes any free one. `latency_ms` delays each answer; `keep` bounds the memory: that many
-    notifications and as many requests are remembered. `on_push` is called with each message a phone gets;
-    with `tls` it speaks HTTPS.
+    notifications and as many requests are remembered. `on_push` is called with each message a phone gets.
+    With `tls` it speaks HTTPS: HTTP/2 with clients that offer it, unless `http2` is False.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Emulator:
         clock: Clock | None = None,
         on_push: Callable[[Notification], None] | None = None,
         tls: ssl.SSLContext | None = None,
+        http2: bool = True,
+        scenario: Scenario | None = None,
     ) -> None:
         self._scheme = "https" if tls else "http"
         self._fcm = Fcm(
@@ -55,7 +60,8 @@ class Emulator:
         )
         self._server = _listening(bind, self._fcm)
         if tls:
-            self._server.encrypt(tls)
+            self._server.encrypt(tls, http2=http2)
+        self.follow(scenario or Scenario())
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="fcm-emulator"
         )
@@ -87,6 +93,10 @@ class Emulator:
     ) -> list[dict[str, Any]]:
         """Every POST, oldest first; the same as `data` of `GET /requests`. `kind`: send or token."""
         return self._fcm.requests(_filters(target=target, project=project, kind=kind, since=since))
+
+    def follow(self, scenario: Scenario) -> None:
+        """What happens from the next message on; the same as `PUT /scenario`. `Scenario()` is a fair day."""
+        self._fcm.follow(scenario)
 
     def reset(self) -> None:
         """Empties the phones and forgets the requests."""
@@ -122,12 +132,14 @@ def run(
     latency_ms: int = 0,
     allow_anonymous: bool = True,
     keep: int = 10_000,
+    certificate: Path | None = None,
     out: TextIO | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM, and writes what happens to `out` (standard output).
 
     With `json_lines` one object per line: first `{"type": "listening", "url": …}`, then
-    `{"type": "push", …}` for each message a phone gets. To be called from the main thread.
+    `{"type": "push", …}` for each message a phone gets. With `certificate` it speaks HTTPS, and writes what
+    clients must trust to that path. To be called from the main thread.
     """
     lines = _Lines(out or sys.stdout, json_lines=json_lines)
     stop = threading.Event()
@@ -142,6 +154,7 @@ def run(
             allow_anonymous=allow_anonymous,
             keep=keep,
             on_push=lines.push,
+            tls=own_tls(certificate) if certificate else None,
         ) as emulator:
             lines.listening(emulator.url)
             stop.wait()

@@ -3,8 +3,10 @@
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 Script = Callable[[socket.socket], None]
 
@@ -65,3 +67,57 @@ class RawServer:
         self._accepting.join()
         for thread in self._threads:
             thread.join()
+
+
+class Line:
+    """A line to a server that can go silent: what is connected by then stays so, and nothing comes through any more."""
+
+    def __init__(self, url: str) -> None:
+        there = urlsplit(url)
+        self._there = (there.hostname or "", there.port or 0)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"{there.scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._age = 0
+        self._open: list[socket.socket] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
+
+    def go_silent(self) -> None:
+        self._age += 1
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._socket.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._there)
+            self._open += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(one, other, self._age)).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket, age: int) -> None:
+        try:
+            while received := one.recv(65536):
+                if age == self._age:
+                    other.sendall(received)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # either end hung up
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._accepting.join()
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()

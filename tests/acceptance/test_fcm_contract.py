@@ -7,13 +7,17 @@ import io
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from firebase_admin import messaging
@@ -21,15 +25,18 @@ from firebase_admin import messaging
 from domain.clock import ManualClock, SystemClock
 from domain.messages import DeliveryStatus, Outcome
 from domain.people import TargetKind
-from notifiers.base import Notifier
+from notifiers.base import Notifier, Start
 from notifiers.console import ConsoleNotifier
 from notifiers.curl import CurlNotifier
 from notifiers.emulator.account import service_account, write_service_account
+from notifiers.emulator.certificate import tls
+from notifiers.emulator.scenario import Scenario
 from notifiers.emulator.server import Emulator
 from notifiers.firebase import AccountUnusable, FirebaseNotifier, SdkChanged
 from notifiers.memory import MemoryNotifier
 from tests.acceptance.certificates import server_side
-from tests.acceptance.raw_server import RawServer, Script, saying
+from tests.acceptance.processes import until
+from tests.acceptance.raw_server import Line, RawServer, Script, saying
 from tests.unit.notifiers.samples import MESSAGE_ID, envelope, push
 
 ACCEPTED, REJECTED = DeliveryStatus.ACCEPTED, DeliveryStatus.REJECTED
@@ -70,6 +77,13 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """The emulator's side of TLS, and the file to trust."""
+    certificate = tmp_path_factory.mktemp("tls") / "emulator.pem"
+    return tls(certificate), str(certificate)
+
+
 @pytest.fixture
 def notifier(open_notifier: Callable[..., Notifier], emulator: Emulator) -> Notifier:
     return open_notifier(endpoint=emulator.url)
@@ -86,6 +100,34 @@ def timed(notifier: Notifier, target: str) -> tuple[Outcome, float]:
 
 
 class TestOneAttempt:
+    """Over plain HTTP/1.1, and over TLS with HTTP/2 where the transport speaks it."""
+
+    @pytest.fixture(params=["admin-http", "curl-http", "curl-https"])
+    def way(self, request: pytest.FixtureRequest) -> list[str]:
+        return str(request.param).split("-")
+
+    @pytest.fixture
+    def transport(self, way: list[str]) -> Callable[..., Notifier]:
+        return TRANSPORTS[way[0]]
+
+    @pytest.fixture
+    def listen(
+        self, way: list[str], authority: tuple[ssl.SSLContext, str]
+    ) -> Callable[..., Emulator]:
+        context = authority[0] if way[1] == "https" else None
+        return lambda *bind: Emulator(*bind, tls=context)
+
+    @pytest.fixture
+    def emulator(self, listen: Callable[..., Emulator]) -> Iterator[Emulator]:
+        with listen() as running:
+            yield running
+
+    @pytest.fixture
+    def open_notifier(
+        self, open_notifier: Callable[..., Notifier], authority: tuple[ssl.SSLContext, str]
+    ) -> Callable[..., Notifier]:
+        return partial(open_notifier, ca_file=authority[1])
+
     @pytest.mark.parametrize(
         ("target", "status", "code", "retire"),
         [
@@ -176,15 +218,148 @@ class TestOneAttempt:
         assert posts(emulator) == 100
 
     def test_a_connection_the_server_closed_while_idle_costs_no_message(
-        self, open_notifier: Callable[..., Notifier]
+        self, open_notifier: Callable[..., Notifier], listen: Callable[..., Emulator]
     ) -> None:
-        with Emulator() as first:
+        with listen() as first:
             notifier = open_notifier(endpoint=first.url)
             assert notifier.send(envelope()).status is ACCEPTED
-            bind = first.url.removeprefix("http://")
-        with Emulator(bind) as second:
+            bind = urlsplit(first.url).netloc
+        with listen(bind) as second:
             assert notifier.send(envelope()).status is ACCEPTED
             assert posts(second) == 1
+
+    def test_a_connection_gone_silent_costs_one_message(
+        self, open_notifier: Callable[..., Notifier], emulator: Emulator
+    ) -> None:
+        with Line(emulator.url) as line:
+            notifier = open_notifier(endpoint=line.url, timeout_s=0.7)
+            assert notifier.send(envelope("before")).status is ACCEPTED
+            line.go_silent()
+
+            assert notifier.send(envelope("into-the-void")).error_code == "TIMEOUT"
+            assert [notifier.send(envelope(f"after-{n}")).status for n in range(3)] == [
+                ACCEPTED
+            ] * 3
+        assert [r["target"] for r in emulator.requests()] == [
+            "before", "after-0", "after-1", "after-2",
+        ]  # fmt: skip
+
+
+class TestHttp2:
+    """What HTTP/2 alone can say: that a request was not looked at, so that it may be made again."""
+
+    @pytest.fixture
+    def emulator(self, authority: tuple[ssl.SSLContext, str]) -> Iterator[Emulator]:
+        with Emulator(tls=authority[0]) as running:
+            yield running
+
+    @pytest.fixture
+    def notifier(
+        self, emulator: Emulator, authority: tuple[ssl.SSLContext, str]
+    ) -> Iterator[CurlNotifier]:
+        opened = CurlNotifier(
+            accounts={"demo": "anonymous"},
+            endpoint=emulator.url,
+            timeout_s=3.0,
+            ca_file=authority[1],
+        )
+        assert (
+            opened.send(envelope("first")).status is ACCEPTED
+        )  # it knows by now that this is HTTP/2
+        yield opened
+        opened.close()
+
+    @pytest.mark.parametrize("target", ["refused-1", "refused-3-x", "goaway-1"])
+    def test_a_request_refused_unseen_is_made_again(
+        self, notifier: CurlNotifier, emulator: Emulator, target: str
+    ) -> None:
+        assert notifier.send(envelope(target)).status is ACCEPTED
+        assert len(emulator.inbox(target=target)) == 1
+        made = [r["outcome"] for r in emulator.requests(target=target)]
+        assert made[-1] == "accepted"
+        assert {"accepted"}.isdisjoint(made[:-1])
+
+    def test_who_refuses_for_ever_is_not_asked_for_ever(
+        self, notifier: CurlNotifier, emulator: Emulator
+    ) -> None:
+        outcome = notifier.send(envelope("refused-999-x"))
+
+        assert (outcome.status, outcome.error_code) == (UNAVAILABLE, "NOT_REACHED")
+        assert 1 < posts(emulator, target="refused-999-x") < 20
+
+    def test_connections_that_end_in_good_order_cost_no_message(
+        self, notifier: CurlNotifier, emulator: Emulator
+    ) -> None:
+        emulator.follow(Scenario(goaway_every=40, latency_ms=10))
+        with ThreadPoolExecutor(30) as pool:
+            outcomes = list(pool.map(lambda n: notifier.send(envelope(f"p-{n}")), range(300)))
+
+        assert {outcome.status for outcome in outcomes} == {ACCEPTED}
+        accepted = Counter(r["target"] for r in emulator.requests() if r["message_id"])
+        assert set(accepted.values()) == {1}
+
+    def test_a_connection_that_breaks_is_unknown_to_all_it_carried(
+        self, notifier: CurlNotifier, emulator: Emulator
+    ) -> None:
+        with ThreadPoolExecutor(12) as pool:
+            waiting = [pool.submit(notifier.send, envelope(f"hang-{n}")) for n in range(10)]
+            until(lambda: posts(emulator) == 11, within_s=5, what="ten that hang")
+            broken = notifier.send(envelope("reset-1"))
+            outcomes = [broken, *(each.result() for each in waiting)]
+
+        assert {outcome.status for outcome in outcomes} == {UNKNOWN}
+        assert posts(emulator) == 12
+        assert notifier.send(envelope("phone-1")).status is ACCEPTED
+
+    def test_an_answer_without_end_is_cut(self, notifier: CurlNotifier) -> None:
+        outcome = notifier.send(envelope("huge-1"))
+
+        assert (outcome.status, outcome.error_code) == (UNKNOWN, "UNREADABLE_ANSWER")
+
+    def test_hundreds_are_under_way_at_once(
+        self, notifier: CurlNotifier, emulator: Emulator
+    ) -> None:
+        ended: list[Outcome | None] = []
+        began = time.monotonic()
+        notifier.start([Start(envelope(f"slow-500-{n}"), ended.append) for n in range(300)])
+        returned = time.monotonic() - began
+        until(lambda: len(ended) == 300, within_s=20, what="300 answers")
+
+        assert returned < 0.5
+        assert {outcome.status for outcome in ended if outcome} == {ACCEPTED}
+        assert posts(emulator) == 301
+
+    def test_what_cannot_start_in_time_is_not_sent(
+        self, notifier: CurlNotifier, emulator: Emulator
+    ) -> None:
+        ended: list[Outcome | None] = []
+        late, timely = time.monotonic() - 0.001, time.monotonic() + 60
+        notifier.start(
+            [
+                Start(envelope("late"), ended.append, late),
+                Start(envelope("timely"), ended.append, timely),
+            ]
+        )
+        until(lambda: len(ended) == 2, within_s=5, what="both ends")
+
+        assert [outcome and outcome.status for outcome in ended if outcome is None] == [None]
+        assert [r["target"] for r in emulator.requests()] == ["first", "timely"]
+
+    def test_one_who_speaks_only_http_1_is_spoken_to_in_it(
+        self, authority: tuple[ssl.SSLContext, str]
+    ) -> None:
+        with Emulator(tls=authority[0], http2=False) as older:
+            notifier = CurlNotifier(
+                accounts={"demo": "anonymous"}, endpoint=older.url, ca_file=authority[1]
+            )
+            with ThreadPoolExecutor(24) as pool:
+                targets = [f"slow-200-{n}" for n in range(48)]
+                statuses = list(pool.map(lambda one: notifier.send(envelope(one)).status, targets))
+            lost = notifier.send(envelope("lost-1"))
+            notifier.close()
+
+            assert statuses == [ACCEPTED] * 48
+            assert (lost.status, posts(older, target="lost-1")) == (UNKNOWN, 1)
 
 
 class TestNeverSent:
@@ -431,7 +606,7 @@ class TestAccounts:
             saying("200 OK", b'"text"'),
             saying("200 OK", b'{"access_token": "x", "expires_in": "soon"}'),
             lambda connection: connection.sendall(b""),
-            lambda connection: time.sleep(3),
+            lambda connection: time.sleep(1.5),
         ],
         ids=["500", "503", "400", "list", "text", "odd life", "hang-up", "hang"],
     )
