@@ -16,19 +16,27 @@ Shares = tuple[Numbers, Numbers]
 DAYS = np.array([10.0, 25.0, 60.0, 150.0])
 HOURS = np.array([3.0, 8.0, 20.0, 50.0])
 SLOTS = np.array([5.0, 15.0, 40.0, 100.0])
-_FIRST = Lean()
+_FIRST = 1  # of each: what is believed at first
+_STEP = 2.0  # nats by which a strength must do better for each step away from it
 
 
 def best(brand: BrandRhythm) -> Lean:
     """The strengths with the most nats; the first guess where nothing is learned."""
     if not brand.day_leans:
-        return _FIRST
-    hour, slot = divmod(int(np.argmax(brand.hour_leans)), len(SLOTS))
+        return Lean()
+    day = int(np.argmax(np.array(brand.day_leans) - _away(DAYS)))
+    away = (_away(HOURS)[:, None] + _away(SLOTS)).ravel()
+    hour, slot = divmod(int(np.argmax(np.array(brand.hour_leans) - away)), len(SLOTS))
     return Lean(
-        day=float(DAYS[int(np.argmax(brand.day_leans))]),
+        day=float(DAYS[day]),
         hour=float(HOURS[hour]),
         slot=float(SLOTS[slot]),
     )
+
+
+def _away(grid: Numbers) -> Numbers:
+    steps: Numbers = _STEP * np.abs(np.arange(len(grid)) - _FIRST)
+    return steps
 
 
 def weighed(

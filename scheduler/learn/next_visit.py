@@ -1,6 +1,6 @@
 """Will this person come within 7 or 30 days? Asked of everybody known at midnights, and answered by what followed. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
@@ -8,23 +8,29 @@ import numpy as np
 
 from scheduler.context import chances
 from scheduler.context.chances import Days
-from scheduler.context.pace import DAY_S, Pace
+from scheduler.context.pace import DAY_S, per_day
 from scheduler.learn.crowd import Crowd
 from scheduler.learn.histories import Counts, Histories, Numbers, next_visits
 
 
 class Asked(NamedTuple):
-    """Of whom, when (epoch seconds), the pace they were known by, what was said and what came."""
+    """Of whom, when (epoch seconds), their visits with first and last until then, what was said and what came.
+
+    `plain`: 1 − e^(−λ·days) with the person's decayed rate alone.
+    """
 
     who: Counts
     at: Numbers
-    pace: Pace
+    visits: Numbers
+    first: Numbers
+    last: Numbers
+    plain: Numbers
     said: Numbers
     came: Numbers
 
 
 def midnights(visits: Histories) -> list[float]:
-    """Every local midnight after the first visit up to the last one's day's end (epoch seconds)."""
+    """Every local midnight after the first visit up to the end of the last one's day (epoch seconds)."""
     first, last = (datetime.fromtimestamp(at, visits.zone).date() for at in visits.at[[0, -1]])
     return [
         datetime.combine(first + timedelta(days=n), time(), visits.zone).timestamp()
@@ -33,34 +39,46 @@ def midnights(visits: Histories) -> list[float]:
 
 
 def asked(
-    visits: Histories, *, days: Days, least: int, every: int, tick: Callable[[int], None]
-) -> Asked:
-    """Questions at every so many-th midnight, of who came at least so often by then, predicted before anything after it."""
+    visits: Histories,
+    horizons: Sequence[Days],
+    *,
+    since: float,
+    least: int,
+    every: int,
+    tick: Callable[[int], None],
+) -> dict[Days, Asked]:
+    """Questions at every so many-th midnight from `since`, of who came at least so often by then, before anything after it."""
     crowd = Crowd(visits.people, visits.zone)
-    told: list[tuple[Counts, Numbers, Pace, Numbers]] = []
-    done, end = 0, visits.at[-1] - days * DAY_S
+    told: dict[Days, list[Asked]] = {days: [] for days in horizons}
+    done = 0
     for number, night in enumerate(midnights(visits)):
         upto = int(np.searchsorted(visits.at, night))
-        for who, at in zip(
-            visits.who[done:upto].tolist(), visits.at[done:upto].tolist(), strict=True
-        ):
-            crowd.visit(who, at)
+        for each in range(done, upto):
+            crowd.visit(int(visits.who[each]), float(visits.at[each]))
         tick(upto - done)
         done = upto
         crowd.night(night)
-        if number % every == 0 and night <= end:
-            told.append(_said(crowd, night, days, least))
-    who, at, said = (np.concatenate([each[n] for each in told]) for n in (0, 1, 3))
-    pace = Pace(
-        *(np.concatenate(column) for column in zip(*(each[2] for each in told), strict=True))
-    )
-    return Asked(who, at, pace, said, (next_visits(visits, who, at) < days * DAY_S).astype(float))
+        for days in horizons:
+            if number % every == 0 and since <= night <= visits.at[-1] - days * DAY_S:
+                told[days].append(_said(crowd, visits, night, days, least))
+    return {days: _joined(parts) for days, parts in told.items() if parts}
 
 
-def _said(
-    crowd: Crowd, night: float, days: Days, least: int
-) -> tuple[Counts, Numbers, Pace, Numbers]:
+def _joined(parts: Sequence[Asked]) -> Asked:
+    return Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _said(crowd: Crowd, visits: Histories, night: float, days: Days, least: int) -> Asked:
     who = crowd.known(least)
     pace, at = crowd.pace(who), np.full(len(who), night)
     terms = chances.within_terms(pace, at, days=days)
-    return who, at, pace, chances.told(chances.within(crowd.brand, days), chances.WITHIN, terms)
+    return Asked(
+        who=who,
+        at=at,
+        visits=pace.visits,
+        first=pace.first,
+        last=pace.last,
+        plain=-np.expm1(-days * per_day(pace, at)),
+        said=chances.told(chances.within(crowd.brand, days), chances.WITHIN, terms),
+        came=(next_visits(visits, who, at) < days * DAY_S).astype(float),
+    )

@@ -5,6 +5,10 @@ import click
 from service.cli.on_demand import OnDemand
 
 _COMMANDS: dict[str, str] = {
+    "moment": "backtest_visits:moment",
+    "next-visit": "backtest_visits:next_visit",
+    "rhythm": "backtest_visits:rhythm",
+    "taste": "backtest_visits:taste",
     "response": "backtest_response:response",
 }
 

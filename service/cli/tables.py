@@ -1,7 +1,7 @@
 """Tables that somebody else made: named columns of a CSV file, row by row, and errors that say what was found."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO
@@ -44,7 +44,7 @@ class Rows:
         """How many of the file's `size` bytes have been taken so far, for a progress bar."""
         return self._raw.tell()
 
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
+    def __iter__(self) -> Generator[tuple[str, ...], None, None]:
         with self._raw:
             found = False
             for row in self._split():
