@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.errors import Invalid
 from domain.places import Geofence, Store
-from geofence.distance import metres
+from geofence.distance import metres, within
 from geofence.overlap import overlapping
 from geofence.shapes import Circle, Polygon, parse_shape
 from scheduler.context.hours import OpeningTimes, has_calendar
@@ -115,6 +115,8 @@ def _far(fence: Fenced) -> list[str]:
     if shape is None:
         return []
     if isinstance(shape, Circle):
+        if within(fence.latitude, fence.longitude, shape.lat, shape.lon, FAR_M + shape.radius_m):
+            return []
         away = metres(fence.latitude, fence.longitude, shape.lat, shape.lon) - shape.radius_m
     else:
         away = shape.edge_m(fence.latitude, fence.longitude)
@@ -129,8 +131,10 @@ def _near_in_each(stores: dict[str, list[Fenced]], about: set[str]) -> dict[str,
     """By fence of `about`, the sentence about those of the same store that share ground with it."""
     near: defaultdict[str, list[str]] = defaultdict(list)
     for fences in stores.values():
+        if len(fences) < 2:
+            continue
         there = [(each.external_id, shape) for each in fences if (shape := _shape(each))]
-        pairs = overlapping([shape for _, shape in there]) if len(there) > 1 else iter(())
+        pairs = overlapping([shape for _, shape in there])
         for one, other in islice(pairs, _MOST_PAIRS):
             near[there[one][0]].append(there[other][0])
             near[there[other][0]].append(there[one][0])
