@@ -1,11 +1,23 @@
-"""What is known of a person, in words for that person, with its evidence."""
+"""What is known of a person, in words for that person and for the brand, with its evidence."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from domain.people import Profile, Wheel
-from scheduler.context import rhythm
+from domain.people import Customer, Profile, Wheel
+from domain.tastes import Tastes
+from scheduler.context import fatigue, rhythm
+from scheduler.context.clock import first_zone, zone_named
+from scheduler.context.profile import SAME_VISIT
+from scheduler.context.tastes import short
+from scheduler.context.words import Around, Fact, facts
 from scheduler.decide.explain import SURE_OF_A_HABIT
+from storage import brands, contexts, customers, items, profiles, signs, tastes
+from storage.contexts import Phones
+from storage.engine import Transaction
+
+_COUNTED = timedelta(days=180)  # as long as a rhythm is remembered
 
 _DAYS = (
     "Mondays",
@@ -46,3 +58,79 @@ def _usual_time(profile: Profile, brand: Wheel, now: datetime) -> str:
 def _too_few(profile: Profile) -> str:
     visits = "1 visit is" if profile.visits == 1 else f"{profile.visits} visits are"
     return f"{visits} known, which is not enough to call anything a habit."
+
+
+def to_the_person(
+    tx: Transaction, customer: Customer, profile: Profile, *, now: datetime
+) -> list[dict[str, Any]]:
+    """All that may be said of the person, to them."""
+    return [_told(fact, fact.person) for fact in _facts(tx, customer, profile, now)]
+
+
+def to_the_brand(tx: Transaction, customer: Customer, *, now: datetime) -> dict[str, Any] | None:
+    """The person's profile with its evidence in words; None where nothing is known of them."""
+    profile = profiles.of_many(tx, [customer.id]).get(customer.id)
+    if profile is None:
+        return None
+    return {
+        "visits": profile.visits,
+        "first_at": profile.first_at,
+        "last_at": profile.last_at,
+        "facts": [_told(fact, fact.brand) for fact in _facts(tx, customer, profile, now)],
+        "fatigue": {
+            "pushes": round(fatigue.pushes(profile.fatigue, at=now), 1),
+            "ignored": profile.fatigue.ignored,
+            "last_answer": profile.fatigue.answer or None,
+        },
+    }
+
+
+def _told(fact: Fact, sentence: str) -> dict[str, Any]:
+    return {
+        "topic": fact.topic,
+        "sentence": sentence,
+        "times": fact.times,
+        "of": fact.of,
+        "evidence_nats": None if fact.nats is None else round(fact.nats, 2),
+    }
+
+
+def _facts(tx: Transaction, customer: Customer, profile: Profile, now: datetime) -> list[Fact]:
+    zone = _zone(tx, customer)
+    seen = signs.of_customer(tx, customer.id, since=now - _COUNTED)
+    names = _names(tx, customer.brand_id, profile.tastes)
+    around = Around(
+        customer=customer,
+        preferences=customers.preferences(tx, customer.id),
+        everybody=tastes.of_brand(tx, customer.brand_id),
+        visits=_visits(seen, zone),
+        name_of=lambda name: names.get(name, name),
+        at=now,
+        today=now.astimezone(zone).date(),
+    )
+    return facts(profile, around)
+
+
+def _zone(tx: Transaction, customer: Customer) -> ZoneInfo:
+    phones = contexts.phones(tx, [customer.id]).get(customer.id, Phones())
+    brand = brands.by_id(tx, customer.brand_id)
+    return first_zone((*phones.zones, customer.time_zone, brand.time_zone)) or ZoneInfo("UTC")
+
+
+def _visits(seen: Iterable[signs.Sign], zone: ZoneInfo) -> list[datetime]:
+    """The signs by the clocks of their places, one for each visit."""
+    visits: list[datetime] = []
+    for sign in seen:
+        if not visits or sign.at - visits[-1] >= SAME_VISIT:
+            visits.append(sign.at.astimezone(zone_named(sign.zone) or zone))
+    return visits
+
+
+def _names(tx: Transaction, brand_id: str, known: Tastes) -> dict[str, str]:
+    """What the catalogue calls the items that were liked."""
+    liked = {each.name for each in known.items}
+    if any(name.startswith("~") for name in liked):
+        found = {short(item.sku): item.name for item in items.of_brand(tx, brand_id)}
+    else:
+        found = {sku: item.name for sku, item in items.of_skus(tx, brand_id, liked).items()}
+    return {name: found[name] for name in liked if name in found}

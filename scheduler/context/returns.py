@@ -1,7 +1,7 @@
 """When to speak of what returns, or of who does not: the next time for each kind, in the person's hours. Pure.
 
-Every kind has at most one time ahead. It is the start of the person's own likely window of that weekday, less the lead
-time of a habit, moved to the end of hours of silence that lie there.
+Every kind has at most one time ahead. It is the start of the person's own likely window of that weekday, between 10:00
+and 20:00, less the lead time of a habit, moved to the end of hours of silence that lie there.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -21,6 +21,7 @@ OCCASION_LEAD_DAYS = 7
 SLIPPING_AFTER = 2.5  # mean gaps without a visit
 _SLIPPING_LEAST = timedelta(days=7)
 _SLIPPING_VISITS = 5  # before that nobody is regular
+_EARLIEST_H, _LATEST_H = 10, 20  # days ahead need not be spoken of at breakfast or at night
 _SLIPPING_DAYS = 7  # how long a good hour is looked for
 _LIFE = {
     Cause.SLIPPING: timedelta(hours=4),
@@ -87,7 +88,8 @@ class _Hours:
         if self._starts is None:
             brand = rhythm.brand_shape(self._brand)
             shape = rhythm.person_shape(self._profile.wheel, brand, at=self.clock.now)
-            self._starts = [rhythm.best_start(shape, weekday)[0] for weekday in range(7)]
+            starts = (rhythm.best_start(shape, weekday)[0] for weekday in range(7))
+            self._starts = [min(max(start, _EARLIEST_H), _LATEST_H) for start in starts]
         due = to_utc(day, time(self._starts[day.weekday()]), self.clock.zone) - LEAD
         return quiet_until(due, self.clock.zone, self.clock.quiet) or due
 

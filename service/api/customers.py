@@ -12,7 +12,7 @@ from domain.errors import Stale
 from domain.ledger import Statement
 from domain.people import Customer
 from scheduler import profiles as learning
-from service import whereabouts
+from service import known, whereabouts
 from service.api.consents import answer
 from service.api.me import decisions_page, exported
 from service.auth import Authenticator
@@ -100,8 +100,12 @@ def _one(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) 
     def get_customer(external_id: str, principal: Principal) -> Any:
         with parts.database.read() as tx:
             customer = _find(tx, external_id, principal)
-            known = _places(tx, customer, parts.clock.now())
-        return {**msgspec.structs.asdict(customer), "places": known}, 200, etag(customer.revision)
+            shown = {
+                **msgspec.structs.asdict(customer),
+                "places": _places(tx, customer, parts.clock.now()),
+                "profile": known.to_the_brand(tx, customer, now=parts.clock.now()),
+            }
+        return shown, 200, etag(customer.revision)
 
     @blp.delete("/<external_id>")
     @auth.secret(Scope.ADMIN)

@@ -11,7 +11,7 @@ from service.api.consents import current
 from service.api.preferences import shown
 from service.auth import Authenticator
 from service.erasing import erase
-from service.known import habits
+from service.known import habits, to_the_person
 from service.paging import behind, page, place
 from service.parts import Parts
 from service.schemas.base import PageQuery
@@ -93,14 +93,16 @@ def _known(tx: Transaction, principal: Principal, parts: Parts) -> dict[str, Any
     customer_id = principal.customer_id or ""
     now = parts.clock.now()
     wheel = profiles.brand_wheels(tx, [principal.brand_id]).get(principal.brand_id, Wheel())
+    customer, profile = customers.by_id(tx, customer_id), profiles.get(tx, customer_id)
     where = contexts.whereabouts(tx, [customer_id]).get(customer_id)
     return {
         "customer_id": customer_id,
-        "customer": customers.by_id(tx, customer_id),
+        "customer": customer,
         "consents": current(consents.current(tx, customer_id)),
         "preferences": shown(tx, customer_id, now),
         "devices": len(devices.of_customer(tx, customer_id)),
-        "habits": habits(profiles.get(tx, customer_id), wheel, now=now),
+        "habits": habits(profile, wheel, now=now),
+        "known": to_the_person(tx, customer, profile, now=now),
         "places": whereabouts.to_the_person(places.get(tx, customer_id), on=now.date()),
         "last_position": {"stored": bool(where), "occurred_at": where and where.occurred_at},
         "stored": personal.counts(tx, customer_id),

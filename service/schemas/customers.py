@@ -10,6 +10,7 @@ from domain.people import sensitive_word
 from service.schemas import fields
 from service.schemas.base import AdminSchema
 from service.schemas.places import BrandClaimSchema
+from service.schemas.profiles import ProfileSchema
 
 MOST_WORDS = 50
 MOST_ATTRIBUTES = 50
@@ -116,6 +117,7 @@ class CustomerSchema(AdminSchema):
 
 
 class KnownCustomerSchema(CustomerSchema):
-    """A customer with what is known of their home and workplace: the evidence, and the stores within reach."""
+    """A customer with what was learned of them, and of their home and workplace, with the evidence."""
 
     places = ma.fields.List(ma.fields.Nested(BrandClaimSchema), dump_only=True)
+    profile = ma.fields.Nested(ProfileSchema, allow_none=True, dump_only=True)

@@ -7,6 +7,7 @@ from service.schemas.consents import StandingSchema
 from service.schemas.customers import CustomerSchema
 from service.schemas.places import OwnPlacesSchema
 from service.schemas.preferences import PreferencesSchema
+from service.schemas.profiles import FactSchema
 
 
 def _rows(**options: Any) -> ma.fields.Dict:
@@ -46,6 +47,10 @@ class MeSchema(ma.Schema):
     preferences = ma.fields.Nested(PreferencesSchema)
     devices = ma.fields.Int(metadata={"description": "installs of the app that are signed in"})
     habits = ma.fields.Nested(HabitsSchema, allow_none=True)
+    known = ma.fields.List(
+        ma.fields.Nested(FactSchema),
+        metadata={"description": "what was learned and is sure enough to be said"},
+    )
     places = ma.fields.Nested(OwnPlacesSchema, allow_none=True)
     last_position = ma.fields.Nested(LastPositionSchema)
     stored = _rows(metadata={"description": "rows by kind; the export shows them all"})

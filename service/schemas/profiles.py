@@ -1,0 +1,37 @@
+import marshmallow as ma
+
+
+class FactSchema(ma.Schema):
+    """One thing that is known beyond its evidence; a person's own words for it differ from the brand's."""
+
+    topic = ma.fields.Str(
+        metadata={"description": "rhythm, item, category, price, never, trait, cadence, occasion"}
+    )
+    sentence = ma.fields.Str(
+        metadata={"example": "You usually come on weekdays around noon: 14 of 17 visits."}
+    )
+    times = ma.fields.Int(allow_none=True)
+    of = ma.fields.Int(allow_none=True)
+    evidence_nats = ma.fields.Float(allow_none=True)
+
+
+class FatigueSchema(ma.Schema):
+    pushes = ma.fields.Float(metadata={"description": "accepted of late, each fading with 7 days"})
+    ignored = ma.fields.Int(metadata={"description": "since the last one opened or redeemed"})
+    last_answer = ma.fields.Str(allow_none=True)
+
+
+class BrandFactSchema(FactSchema):
+    sentence = ma.fields.Str(
+        metadata={"example": "usually comes on weekdays around noon: 14 of 17 visits, certain"}
+    )
+
+
+class ProfileSchema(ma.Schema):
+    """What was learned of a person; kept only as long as `habits` is granted."""
+
+    visits = ma.fields.Int()
+    first_at = ma.fields.AwareDateTime(allow_none=True)
+    last_at = ma.fields.AwareDateTime(allow_none=True)
+    facts = ma.fields.List(ma.fields.Nested(BrandFactSchema))
+    fatigue = ma.fields.Nested(FatigueSchema)
