@@ -67,11 +67,7 @@ class StoreSchema(AdminSchema):
         """Both coordinates, or neither and an address."""
         if not isinstance(original, dict):
             return
-        missing = [
-            name
-            for name in ("latitude", "longitude")
-            if original.get(name, ma.missing) is ma.missing
-        ]
+        missing = [name for name in ("latitude", "longitude") if original.get(name) is None]
         if missing and not (len(missing) == 2 and body.get("address")):
             raise ma.ValidationError(
                 {name: ["Missing data for required field."] for name in missing}

@@ -130,8 +130,11 @@ def test_without_a_geocoder_the_remedy_names_both_ways(world: World) -> None:
     assert "WHENABOUTS_GEOCODER" in detail
     imported = post(world, [row("a")])
     assert imported.json["errors"][0]["detail"].startswith("Row 1: Give latitude and longitude")
-    half = put(world, address=ADDRESS, latitude=60.18)
-    assert [error["pointer"] for error in half.json["errors"]] == ["/longitude"]
+    for half in ({"latitude": 60.18}, {"latitude": 60.18, "longitude": None}):
+        refused = put(world, address=ADDRESS, **half)
+        assert [error["pointer"] for error in refused.json["errors"]] == ["/longitude"]
+    nowhere = put(world, latitude=None, longitude=None)
+    assert {error["pointer"] for error in nowhere.json["errors"]} == {"/latitude", "/longitude"}
 
 
 def test_a_geocoder_that_fails_is_busy_and_nothing_is_saved(
