@@ -80,18 +80,22 @@ class _Hours:
         """The first good hour of these days that is to come, and not before `after`."""
         for day in days:
             due = self._of(day)
-            if due > self.clock.now and due >= after:
+            if due and due > self.clock.now and due >= after:
                 return due
         return None
 
-    def _of(self, day: date) -> datetime:
+    def _of(self, day: date) -> datetime | None:
+        """None where the silence has no end."""
         if self._starts is None:
             brand = rhythm.brand_shape(self._brand)
             shape = rhythm.person_shape(self._profile.wheel, brand, at=self.clock.now)
             starts = (rhythm.best_start(shape, weekday)[0] for weekday in range(7))
             self._starts = [min(max(start, _EARLIEST_H), _LATEST_H) for start in starts]
         due = to_utc(day, time(self._starts[day.weekday()]), self.clock.zone) - LEAD
-        return quiet_until(due, self.clock.zone, self.clock.quiet) or due
+        until = quiet_until(due, self.clock.zone, self.clock.quiet)
+        if until is None:
+            return due
+        return None if quiet_until(until, self.clock.zone, self.clock.quiet) else until
 
 
 def _slipping(profile: Profile, hours: _Hours, taken: Taken) -> Window | None:

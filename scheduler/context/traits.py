@@ -13,7 +13,7 @@ import msgspec
 
 from domain.items import Item
 from domain.tastes import Everybody
-from domain.traits import RULES, Habit, Leaning, Rule, denial, plain
+from domain.traits import RULES, TRAITS, Habit, Leaning, Rule, denial, plain
 from scheduler.context.evidence import day_of
 
 # A trait silences offers, so it takes a hundred to one and not only the twenty to one of a habit.
@@ -52,9 +52,11 @@ def evidence(leaning: Leaning, *, at: datetime) -> float:
 
 
 def inferred(leanings: Iterable[Leaning], *, at: datetime) -> tuple[Leaning, ...]:
-    """The traits that may be claimed: beyond a hundred to one, on at least five different days."""
+    """The traits that may be claimed: on the closed list, beyond a hundred to one, on at least five different days."""
     return tuple(
-        each for each in leanings if each.days >= LEAST_DAYS and evidence(each, at=at) > SURE
+        each
+        for each in leanings
+        if each.trait in TRAITS and each.days >= LEAST_DAYS and evidence(each, at=at) > SURE
     )
 
 

@@ -17,9 +17,20 @@ from scheduler.context.evidence import SURE
 
 CERTAIN = math.log(100)  # nats; between that and 3 something is likely
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
-_MONTHS = (
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-)
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _AROUND = 1.5  # hours to either side
 _USUALLY = 0.5
 _ONE_DAY, _ONE_KIND = 0.6, 0.85  # of the visits around that hour
@@ -87,10 +98,13 @@ def _rhythm(profile: Profile, visits: Sequence[datetime]) -> Iterator[Fact]:
 
 
 def _busiest(visits: Sequence[datetime]) -> int:
-    return max(
-        range(24),
-        key=lambda hour: (sum(_apart(at, hour) <= _AROUND for at in visits), -abs(hour - 12)),
-    )
+    """The full hour that most visits are around, and of such the one they are nearest to."""
+
+    def crowd(hour: int) -> tuple[int, float]:
+        near = [away for at in visits if (away := _apart(at, hour)) <= _AROUND]
+        return len(near), -sum(near)
+
+    return max(range(24), key=crowd)
 
 
 def _apart(at: datetime, hour: int) -> float:

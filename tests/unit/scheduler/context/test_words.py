@@ -1,0 +1,143 @@
+"""What may be said of a person: true counts, only beyond the evidence, in words for each reader."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.events import LineItem
+from domain.people import SENSITIVE_WORDS, Customer, Mode, Preferences, Profile, Wheel
+from domain.tastes import Everybody, Liked, Tastes
+from domain.traits import Leaning
+from scheduler.context.evidence import day_of
+from scheduler.context.profile import with_visit
+from scheduler.context.tastes import with_order
+from scheduler.context.words import Around, Fact, facts
+
+MONDAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
+ANNA = Customer(id="c", brand_id="b", mode=Mode.LIVE)
+TODAY = day_of(MONDAY)
+
+
+def told(
+    profile: Profile,
+    visits: Sequence[datetime] = (),
+    *,
+    everybody: Everybody = Everybody(),  # noqa: B008 - values never change
+    customer: Customer = ANNA,
+    said: Sequence[str] = (),
+) -> dict[str, Fact]:
+    around = Around(
+        customer=customer,
+        preferences=Preferences(traits=tuple(said)),
+        everybody=everybody,
+        visits=visits,
+        name_of=str.title,
+        at=MONDAY,
+        today=MONDAY.date(),
+    )
+    return {fact.topic: fact for fact in facts(profile, around)}
+
+
+def noons(*days: int, hour: int = 12) -> list[datetime]:
+    return [MONDAY.replace(hour=hour) + timedelta(days=day) for day in days]
+
+
+WORKDAYS = [week * 7 + day for week in range(3) for day in range(5)][:14]
+
+
+@pytest.mark.parametrize(
+    ("visits", "sentence", "counts"),
+    [
+        (
+            [*noons(*WORKDAYS), *noons(5, 6, 12, hour=19)],
+            "usually comes on weekdays around noon: 14 of 17 visits, certain",
+            (14, 17),
+        ),
+        (
+            noons(2, 9, 16, 23),
+            "usually comes on Wednesdays around noon: 4 of 4 visits, certain",
+            (4, 4),
+        ),
+        (
+            noons(5, 6, 12, 13, hour=9),
+            "usually comes at weekends around 09:00: 4 of 4 visits, certain",
+            (4, 4),
+        ),
+        (
+            noons(0, 1, 2, 3, 4, 5, 6, hour=18),
+            "usually comes around 18:00: 7 of 7 visits, certain",
+            (7, 7),
+        ),
+    ],
+)
+def test_a_rhythm_is_told_by_days_and_hour(
+    visits: list[datetime], sentence: str, counts: tuple[int, int]
+) -> None:
+    fact = told(Profile(visits=len(visits), evidence=5.0), visits)["rhythm"]
+    assert (fact.brand, (fact.times, fact.of)) == (sentence, counts)
+    assert fact.person.startswith("You usually come ")
+
+
+def test_a_rhythm_below_its_evidence_is_not_told() -> None:
+    assert told(Profile(visits=4, evidence=2.9), noons(2, 9, 16, 23)) == {}
+
+
+def test_who_comes_at_any_time_has_no_usual_time() -> None:
+    visits = [MONDAY + timedelta(hours=5 * n) for n in range(40)]
+    assert told(Profile(visits=40, evidence=9.0), visits) == {}
+
+
+@given(st.lists(st.integers(0, 24 * 60), min_size=1, max_size=60))
+def test_counts_are_of_visits_that_there_were(gaps: list[int]) -> None:
+    visits, profile, at = [], Profile(), MONDAY
+    for gap in gaps:
+        at += timedelta(hours=1 + gap)
+        visits.append(at)
+        profile = with_visit(profile, at=at, zone=UTC, brand=Wheel())  # type: ignore[arg-type]  # any tzinfo does
+    fact = told(profile, visits).get("rhythm")
+    if fact and fact.times and fact.of:
+        assert len(visits) / 2 <= fact.times <= fact.of == len(visits)
+        assert f"{fact.times} of {fact.of} visits" in fact.brand
+
+
+def test_tastes_are_told_against_what_others_take() -> None:
+    known = Tastes()
+    for n in range(8):
+        item = LineItem(sku="tea", category="drinks", price=9.0)
+        known = with_order(known, [item], at=MONDAY - timedelta(days=n))
+    others = Tastes(
+        as_of=TODAY,
+        weight=100_000,
+        orders=100,
+        items=(Liked(name="latte", weight=80_000), Liked(name="tea", weight=5_000)),
+        categories=(Liked(name="cake", weight=70_000), Liked(name="drinks", weight=60_000)),
+    )
+    found = told(Profile(tastes=known), everybody=Everybody(tastes=others))
+    assert found["item"].brand == "usually takes Tea: 8 of 8 orders, certain"
+    assert found["item"].person == "You usually take Tea: 8 of 8 orders."
+    assert found["never"].person == "You never chose cake: 0 of 8 orders."
+    assert told(Profile(tastes=known)) == {}
+
+
+def test_a_trait_is_told_with_how_to_deny_it_and_falls_silent_where_it_was() -> None:
+    leaning = Leaning(trait="decaf", nats=700, orders=12, days=9, day=TODAY)
+    profile = Profile(traits=(leaning,))
+    assert (
+        told(profile)["trait"].brand == "always takes decaf: 12 orders in a row on 9 days, certain"
+    )
+    assert "`not_decaf`" in told(profile)["trait"].person
+    assert told(profile, said=["not_decaf"]) == {}
+    declared = msgspec.structs.replace(ANNA, traits=("decaf",))
+    assert told(profile, customer=declared) == {}
+    assert told(Profile(traits=(msgspec.structs.replace(leaning, nats=400),))) == {}
+
+
+def test_a_body_with_a_trait_that_no_rule_gives_says_nothing() -> None:
+    """However it came to be stored."""
+    for word in (*SENSITIVE_WORDS, "halal"):
+        leaning = Leaning(trait=word, nats=900, orders=50, days=50, day=TODAY)
+        assert told(Profile(traits=(leaning,))) == {}
