@@ -47,14 +47,17 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def publish(name: str, tables: Sequence[Table], *, as_json: bool, quick: bool) -> None:
-    """Prints the results on standard output."""
+def publish(
+    name: str, tables: Sequence[Table], *, as_json: bool, quick: bool, **more: object
+) -> None:
+    """Prints the results on standard output; `more` joins the JSON document."""
     here = machine()
     if as_json:
         document = {
             "bench": name,
             "machine": here,
             "quick": quick,
+            **more,
             "tables": [_as_document(table) for table in tables],
         }
         print(json.dumps(document, ensure_ascii=False))

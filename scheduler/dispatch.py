@@ -16,18 +16,27 @@ import structlog
 
 from domain.clock import Clock
 from domain.ids import new_id
-from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Outcome
-from notifiers.base import Multiplexed, Start
-from scheduler.intents import Check, Intents, Post, Route
+from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Envelope, Outcome
+from notifiers.base import Multiplexed, Notifier, Start
+from scheduler.intents import Check, Intents, Route
 from storage import deliveries
-from storage.engine import Database
+from storage.engine import Database, Transaction
 
 __all__ = ["Check", "Dispatcher", "Route"]
 
 _LONGEST_PAUSE_S = 3600.0
+_MOST_INTENDED = 250  # messages in one transaction: their POSTs are to start within a second of it
 _MOST_RECORDED = 1000  # outcomes in one transaction
 _MOST_THREADS = 100  # for ways out that hold one for each POST
 _log = structlog.get_logger()
+
+
+class Post(NamedTuple):
+    """One POST that may start until `start_by` of the monotonic clock."""
+
+    envelope: Envelope
+    notifier: Notifier
+    start_by: float
 
 
 class _Ended(NamedTuple):
@@ -80,17 +89,17 @@ class Dispatcher:
 
     def tick(self) -> int:
         """Commits the intents for as many messages as there are free places and starts their POSTs."""
-        free = self._concurrency - self._in_flight
-        if free <= 0:
-            return 0
-        start_by = self._monotonic() + POST_STARTS_WITHIN_S
-        resting = self._resting()
-        posts = self._database.write(
-            lambda tx: self._intents.commit(tx, free, start_by=start_by, resting=resting)
-        )
-        if posts:
-            self._begin(posts)
-        return len(posts)
+        begun = 0
+        while free := max(0, self._concurrency - self._in_flight):
+            resting = self._resting()
+            most = min(free, _MOST_INTENDED)
+            claimed, posts = self._database.write(partial(self._intend, most, resting))
+            if posts:
+                self._begin(posts)
+            begun += len(posts)
+            if claimed < most:
+                break
+        return begun
 
     def close(self, *, within_s: float = 20.0) -> bool:
         """Waits for the POSTs under way; says whether all have ended."""
@@ -102,6 +111,12 @@ class Dispatcher:
         if self._recorder and self._in_flight == 0:
             self._recorder.join()
         return self._in_flight == 0
+
+    def _intend(self, most: int, resting: Sequence[str], tx: Transaction) -> tuple[int, list[Post]]:
+        """How many messages were claimed, and the POSTs that may start: by a time that counts from before the commit."""
+        claimed, ready = self._intents.commit(tx, most, resting=resting)
+        start_by = self._monotonic() + POST_STARTS_WITHIN_S
+        return claimed, [Post(*each, start_by) for each in ready]
 
     def _begin(self, posts: Sequence[Post]) -> None:
         with self._lock:

@@ -10,7 +10,6 @@ from domain.decisions import Cause, Reason
 from domain.messages import Envelope, Message, MessageState
 from domain.people import Mode
 from domain.policy import Brand
-from domain.values import Value
 from notifiers.base import Notifier
 from storage import brands, deliveries, messages
 from storage.deliveries import Addressee, Intent, Unsent
@@ -31,12 +30,8 @@ _PROMPT = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
 _log = structlog.get_logger()
 
 
-class Post(Value):
-    """One POST that may start until `start_by` of the monotonic clock."""
-
-    envelope: Envelope
-    notifier: Notifier
-    start_by: float
+Ready = tuple[Envelope, Notifier]
+"""What may be posted once the transaction has committed, and by which way out."""
 
 
 class Intents:
@@ -53,36 +48,33 @@ class Intents:
         self._projects: dict[str, str] = {}  # brand → project, as last seen
 
     def commit(
-        self, tx: Transaction, most: int, *, start_by: float, resting: Collection[str]
-    ) -> list[Post]:
-        """The POSTs for up to `most` messages; none goes through the projects that are resting.
+        self, tx: Transaction, most: int, *, resting: Collection[str]
+    ) -> tuple[int, list[Ready]]:
+        """Claims up to `most` messages: how many they are, and what is ready of them, nothing for resting projects.
 
         All in a few statements, or, where that fails, one by one: what cannot be prepared ends with a reason.
         """
         now = self._clock.now()
         brands_at_rest = [brand for brand, project in self._projects.items() if project in resting]
         queued = messages.claim(tx, now=now, limit=most, without_brands=brands_at_rest)
-        return self._apart(tx, queued, start_by, now, resting) if queued else []
+        return len(queued), self._apart(tx, queued, now, resting) if queued else []
 
     def _apart(
         self,
         tx: Transaction,
         queued: Sequence[Queued],
-        start_by: float,
         now: datetime,
         resting: Collection[str],
-    ) -> list[Post]:
+    ) -> list[Ready]:
         try:
             with tx.begin_nested():
-                return self._together(tx, queued, start_by, now, resting)
+                return self._together(tx, queued, now, resting)
         except Exception as error:
             if must_repeat(error):
                 raise
             _log.exception("messages_not_prepared", message_ids=[q.message.id for q in queued])
         if len(queued) > 1:
-            return [
-                post for one in queued for post in self._apart(tx, [one], start_by, now, resting)
-            ]
+            return [post for one in queued for post in self._apart(tx, [one], now, resting)]
         deliveries.close_unsent(tx, [_unsent(queued[0].message, _FAILED)], now=now)
         return []
 
@@ -90,10 +82,9 @@ class Intents:
         self,
         tx: Transaction,
         queued: Sequence[Queued],
-        start_by: float,
         now: datetime,
         resting: Collection[str],
-    ) -> list[Post]:
+    ) -> list[Ready]:
         refused = self._check(tx, queued, now)
         ways = self._ways(tx, queued)
         targets = deliveries.addressees(tx, [q.message for q in queued])
@@ -116,7 +107,7 @@ class Intents:
             lease_s=self._lease_s,
         )
         by_id = {each.message.id: each for each, _ in going}
-        return [_post(by_id[intent.message_id], intent, ways, start_by, now) for intent in intents]
+        return [_ready(by_id[intent.message_id], intent, ways, now) for intent in intents]
 
     def _ways(self, tx: Transaction, queued: Sequence[Queued]) -> "_Ways":
         """The project and the way out for each brand and mode, each asked for once."""
@@ -145,11 +136,11 @@ def _unsent(message: Message, reason: Reason) -> Unsent:
     return Unsent(message=message, state=state, reason=reason.code)
 
 
-def _post(each: Queued, intent: Intent, ways: _Ways, start_by: float, now: datetime) -> Post:
+def _ready(each: Queued, intent: Intent, ways: _Ways, now: datetime) -> Ready:
     way = ways[each.message.brand_id, each.message.mode]
     assert way is not None, "only messages with a way out have intents"
     envelope = _envelope(each, intent, way[0], now)
-    return Post(envelope=envelope, notifier=way[1], start_by=start_by)
+    return envelope, way[1]
 
 
 def _envelope(each: Queued, intent: Intent, project: str, now: datetime) -> Envelope:
