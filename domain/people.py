@@ -190,4 +190,7 @@ class Profile(Value):
     occasions: Occasions = Occasions()
     fatigue: Fatigue = Fatigue()
     rate14: float = 0.0  # as `rate`, within a memory of 14 days
+    returned: int = (
+        0  # the visit, counted from 1, that ended the last silence as long as of a lost customer
+    )
     told_at: datetime | None = None  # until when the brand has learned from this person's silence

@@ -11,6 +11,7 @@ import msgspec
 from domain.people import Profile, QuietHours, Wheel
 from scheduler.context import rhythm
 from scheduler.context.clock import quiet_until, to_utc
+from scheduler.context.lifecycle import lost
 from scheduler.context.pace import RATE_DAYS, YOUNG_RATE_DAYS
 
 LEAD = timedelta(minutes=45)
@@ -46,6 +47,7 @@ def with_visit(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) 
         rate=_counted(profile.rate, since, at, as_of, RATE_DAYS),
         rate14=_counted(profile.rate14, since, at, as_of, YOUNG_RATE_DAYS),
         rate_as_of=as_of,
+        returned=profile.visits + 1 if lost(profile, at=at) else profile.returned,
         evidence=profile.evidence + rhythm.surprise(own, everyone, local=local),
     )
 

@@ -51,6 +51,11 @@ class Shape(NamedTuple):
         slot: Numbers = self.days[rows, weekday] * self.hours[rows, KINDS[weekday], hour]
         return slot
 
+    def week(self) -> Numbers:
+        """p(weekday and hour), (…, 7, 24)."""
+        slots: Numbers = self.days[..., None] * self.hours[..., KINDS, :]
+        return slots
+
     def window(self, weekday: Index, hour: Index) -> Numbers:
         """The share of a week's visits in the three hours from this full hour, on over midnight."""
         hours = [np.asarray(hour) + step for step in range(WINDOW_H)]

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +132,19 @@ def test_a_wheel_stays_small() -> None:
     import msgspec
 
     assert len(msgspec.msgpack.encode(regular(30))) < 1024
+
+
+def test_people_who_come_when_everybody_does_are_hardly_ever_said_to_have_a_habit() -> None:
+    rng = np.random.default_rng(7)
+    week = BRAND.week().ravel()
+    claimed = 0
+    for _ in range(400):
+        days = np.cumsum(rng.integers(1, 8, size=30))
+        profile = Profile()
+        for day in days.tolist():
+            weekday = day % 7
+            hours = week[weekday * 24 : weekday * 24 + 24]
+            at = local(day, float(rng.choice(24, p=hours / hours.sum())))
+            profile = with_visit(profile, at=at, zone=HELSINKI, brand=Wheel())
+        claimed += profile.evidence > 3
+    assert claimed <= 4  # 1 %
