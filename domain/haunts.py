@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from domain.values import Value
 
+# Words and codes of a decision's reasons that tell where somebody lives or works; a withdrawal takes those texts back.
+TELL_A_PLACE = ("around here", "place_far")
+
 
 class PlaceKind(StrEnum):
     HOME = "home"

@@ -9,16 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import Cause, Moment
-from domain.haunts import PlaceKind, Places
+from domain.haunts import TELL_A_PLACE, PlaceKind, Places
 from domain.values import Value
 from storage.engine import Transaction
-from storage.models import MomentRow, OfferRow, PlacesRow
+from storage.models import DecisionRow, MomentRow, OfferRow, PlacesRow
 from storage.moments import open_many
 
 _places = msgspec.msgpack.Decoder(Places)
 _pack = msgspec.msgpack.Encoder()
 _place = OfferRow.body["when"]["place"]["of"].as_string()
 _hours = OfferRow.body["when"]["hours"].as_string()
+_ends_at = OfferRow.body["life"]["ends_at"].as_string()
+_FORGOTTEN = "It rested on a place of the person's that is not known any more."
 
 
 class Wish(Value):
@@ -69,10 +71,27 @@ def purge(tx: Transaction, *, before: datetime, limit: int = 10_000) -> int:
     return tx.execute(sa.delete(PlacesRow).where(PlacesRow.customer_id.in_(old))).rowcount
 
 
-def wishes(tx: Transaction, brand_id: str) -> list[Wish]:
+def forget(tx: Transaction, customer_id: str) -> int:
+    """Deletes what is known of a person's places, and what the reasons of decisions tell of it; counts the former."""
+    mine = sa.and_(
+        DecisionRow.customer_id == customer_id,
+        sa.or_(*(sa.cast(DecisionRow.reasons, sa.Text).contains(mark) for mark in TELL_A_PLACE)),
+    )
+    for row in tx.execute(sa.select(DecisionRow.id, DecisionRow.reasons).where(mine)).all():
+        told = [_without_place(reason) for reason in row.reasons]
+        tx.execute(sa.update(DecisionRow).where(DecisionRow.id == row.id).values(reasons=told))
+    return tx.execute(sa.delete(PlacesRow).where(PlacesRow.customer_id == customer_id)).rowcount
+
+
+def _without_place(reason: dict[str, Any]) -> dict[str, Any]:
+    tells = any(mark in reason["text"] or mark == reason["code"] for mark in TELL_A_PLACE)
+    return {**reason, "text": _FORGOTTEN} if tells else reason
+
+
+def wishes(tx: Transaction, brand_id: str, *, now: datetime) -> list[Wish]:
     """What the brand's active offers ask of homes and workplaces; in one query that reads no offer's texts."""
     rows = tx.execute(
-        sa.select(_place.label("kind"), _hours.label("hours"))
+        sa.select(_place.label("kind"), _hours.label("hours"), _ends_at.label("ends_at"))
         .where(
             OfferRow.brand_id == brand_id,
             OfferRow.deleted_at.is_(None),
@@ -81,7 +100,11 @@ def wishes(tx: Transaction, brand_id: str) -> list[Wish]:
         )
         .distinct()
     )
-    return [Wish(kind=PlaceKind(row.kind), hours=row.hours) for row in rows]
+    return [
+        Wish(kind=PlaceKind(row.kind), hours=row.hours)
+        for row in rows
+        if row.ends_at is None or datetime.fromisoformat(row.ends_at) > now
+    ]
 
 
 def set_moments(tx: Transaction, wanted: Mapping[str, Moment | None], *, now: datetime) -> None:

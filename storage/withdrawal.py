@@ -14,7 +14,7 @@ from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
-from storage import messages, outcomes
+from storage import messages, outcomes, places
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -23,7 +23,6 @@ from storage.models import (
     IdempotencyRow,
     MessageRow,
     MomentRow,
-    PlacesRow,
     PositionRow,
     ProfileRow,
     RawFixRow,
@@ -144,8 +143,8 @@ def _delete_profile(tx: Transaction, customer_id: str, now: datetime) -> int:
 
 
 def _delete_known_places(tx: Transaction, customer_id: str, now: datetime) -> int:
-    """Home and workplace as far as they are known."""
-    return tx.execute(sa.delete(PlacesRow).where(PlacesRow.customer_id == customer_id)).rowcount
+    """Home and workplace as far as they are known, and what earlier reasons say of them."""
+    return places.forget(tx, customer_id)
 
 
 def _forget_stays(tx: Transaction, customer_id: str, now: datetime) -> int:

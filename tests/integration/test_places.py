@@ -15,7 +15,7 @@ from domain.clock import ManualClock
 from domain.decisions import Cause, Outcome
 from domain.haunts import Places
 from domain.ids import new_id
-from domain.offers import PlaceCondition, When
+from domain.offers import Life, PlaceCondition, When
 from domain.people import Device, Mode, Purpose
 from domain.places import Fix
 from geofence.stays import Stay
@@ -168,6 +168,14 @@ def test_a_brand_without_such_an_offer_has_no_such_moments_and_a_later_offer_is_
     assert small.next_one(device).key == "workplace:2026-05-13T10:00"
 
 
+def test_an_offer_that_is_over_opens_no_moment(small: Commuters) -> None:
+    over = Life(ends_at=small.clock.now())
+    small.offer("catering", when=When(place=PlaceCondition(of="workplace")), life=over)
+    device = small.person()
+    small.work(device)
+    assert small.next_one(device) is None
+
+
 def test_the_last_such_offer_takes_the_moments_with_it(small: Commuters) -> None:
     small.catering()
     device = small.person()
@@ -210,10 +218,16 @@ def test_a_withdrawal_deletes_the_place_and_no_push_follows(
     stage.catering()
     device = stage.person()
     stage.work(device)
+    assert "around here" in str(stage.last(device).reasons)
+    stage.clock.advance(seconds=1)
     (entry,) = stage.say(device.customer_id, purpose, granted=False)
     assert entry.receipt
     assert entry.receipt.deleted["known_places"] == 1
     assert stage.known(device) == Places()
+    with stage.database.read() as tx:
+        told = tx.execute(sa.select(DecisionRow.reasons)).scalars().all()
+    assert told
+    assert "around here" not in str(told)
     assert stage.next_one(device) is None
     with stage.database.read() as tx:
         assert tx.execute(sa.select(PositionRow.stay)).scalars().all() in ([], [None])
