@@ -2,8 +2,9 @@
 
 The odds are sampled at 0.3 of their standard deviation: each person yields few answers, so full Thompson sampling would
 spend them all on exploring, and no sampling at all falls silent for ever where the first guess lies below the price.
-Somebody unknown gets the benefit of the doubt (a quarter of the standard deviation of their own terms), because their
-answer is worth something at every later moment. A small share is drawn by lot, silence included.
+What is not known yet gets the benefit of the doubt, because an answer is worth something at every later moment: a quarter
+of the standard deviation of the person's own terms, and as much of those shared with others. So a model that has learned
+nothing begins by asking, also at a high price. A small share is drawn by lot, silence included.
 """
 
 import math
@@ -46,7 +47,9 @@ def push_or_silence(
 
 
 def _hopeful(said: Prediction) -> float:
-    return said.mu + BENEFIT_OF_DOUBT * math.sqrt(said.own())
+    own = said.own()
+    shared = max(0.0, said.s2 - own)
+    return said.mu + BENEFIT_OF_DOUBT * (math.sqrt(own) + math.sqrt(shared))
 
 
 def _rest(said: Prediction) -> float:

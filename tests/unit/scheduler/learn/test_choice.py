@@ -51,7 +51,7 @@ def test_the_propensity_is_the_share_of_samples_that_beat_the_price() -> None:
 
 def test_a_stranger_gets_the_benefit_of_the_doubt() -> None:
     stranger = Prediction(0.4, -0.5, 1.0, [BASE, ANN], [-0.5, 0.0], [0.2, 0.8])
-    known = stranger._replace(variances=[1.0, 0.0])
+    known = stranger._replace(s2=0.2, variances=[0.2, 0.0])
     asked = push_or_silence(stranger, price=0.4, uniform=0.5).propensity
     assert asked > push_or_silence(known, price=0.4, uniform=0.5).propensity
 
