@@ -9,6 +9,7 @@ from domain.people import Customer, Profile, Wheel
 from domain.tastes import Tastes
 from scheduler.context import fatigue, rhythm
 from scheduler.context.clock import first_zone, zone_named
+from scheduler.context.lifecycle import lifecycle
 from scheduler.context.profile import SAME_VISIT
 from scheduler.context.tastes import short
 from scheduler.context.words import Around, Fact, facts
@@ -73,9 +74,7 @@ def to_the_brand(tx: Transaction, customer: Customer, *, now: datetime) -> dict[
     if profile is None:
         return None
     return {
-        "visits": profile.visits,
-        "first_at": profile.first_at,
-        "last_at": profile.last_at,
+        "lifecycle": lifecycle(profile, at=now),
         "facts": [_told(fact, fact.brand) for fact in _facts(tx, customer, profile, now)],
         "fatigue": {
             "pushes": round(fatigue.pushes(profile.fatigue, at=now), 1),

@@ -14,13 +14,12 @@ from domain.occasions import Occasions
 from domain.people import Occasion, Profile, QuietHours, Wheel
 from scheduler.context import rhythm
 from scheduler.context.clock import quiet_until, to_utc
+from scheduler.context.lifecycle import REGULAR_FROM, SLIPPING_AFTER
 from scheduler.context.occasions import cadence, lead_days, next_of_cadence, yearly
 from scheduler.context.profile import LEAD, Window, next_window
 
 OCCASION_LEAD_DAYS = 7
-SLIPPING_AFTER = 2.5  # mean gaps without a visit
 _SLIPPING_LEAST = timedelta(days=7)
-_SLIPPING_VISITS = 5  # before that nobody is regular
 _EARLIEST_H, _LATEST_H = 10, 20  # days ahead need not be spoken of at breakfast or at night
 _SLIPPING_DAYS = 7  # how long a good hour is looked for
 _LIFE = {
@@ -100,7 +99,7 @@ class _Hours:
 
 def _slipping(profile: Profile, hours: _Hours, taken: Taken) -> Window | None:
     """When a regular who does not come has been away for unusually long; once per last visit."""
-    if profile.visits < _SLIPPING_VISITS or not profile.first_at or not profile.last_at:
+    if profile.visits < REGULAR_FROM or not profile.first_at or not profile.last_at:
         return None
     gap = (profile.last_at - profile.first_at) / (profile.visits - 1)
     late = profile.last_at + max(SLIPPING_AFTER * gap, _SLIPPING_LEAST)

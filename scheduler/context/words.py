@@ -14,6 +14,7 @@ from domain.tastes import Everybody, Liked
 from domain.traits import RULES, Habit, denial, plain
 from scheduler.context import occasions, tastes, traits
 from scheduler.context.evidence import SURE
+from scheduler.context.lifecycle import lifecycle
 
 CERTAIN = math.log(100)  # nats; between that and 3 something is likely
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -66,6 +67,7 @@ class Around(NamedTuple):
 def facts(profile: Profile, around: Around) -> list[Fact]:
     """Everything that may be said, in a fixed order."""
     told: list[Iterable[Fact]] = [
+        _lifecycle(profile, around.at),
         _rhythm(profile, around.visits),
         _likes(profile, around),
         _price(profile, around),
@@ -75,6 +77,30 @@ def facts(profile: Profile, around: Around) -> list[Fact]:
         _yearly(profile, around),
     ]
     return [fact for some in told for fact in some]
+
+
+def _lifecycle(profile: Profile, at: datetime) -> Iterator[Fact]:
+    found = lifecycle(profile, at=at)
+    if found is None:
+        return
+    came = "1 visit" if found.visits == 1 else f"{found.visits} visits"
+    since = f"since {_day(found.first_at.date())} {found.first_at.year}"
+    gap = f", every {_span(found.mean_gap_days)}" if found.mean_gap_days else ""
+    ago = f"the last {_span(found.recency_days)} ago"
+    yield Fact(
+        "lifecycle",
+        f"{found.stage}: {came} {since}{gap}, {ago}",
+        f"We know of {came} of yours {since}, {ago}.",
+        found.visits,
+        found.visits,
+    )
+
+
+def _span(days: float) -> str:
+    if days < 2:
+        hours = round(days * 24)
+        return "1 hour" if hours == 1 else f"{hours} hours"
+    return f"{days:.0f} days" if days >= 10 else f"{days:.1f} days".replace(".0 ", " ")
 
 
 def _rhythm(profile: Profile, visits: Sequence[datetime]) -> Iterator[Fact]:

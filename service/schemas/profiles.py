@@ -1,11 +1,15 @@
 import marshmallow as ma
 
+from scheduler.context.lifecycle import Stage
+
 
 class FactSchema(ma.Schema):
     """One thing that is known beyond its evidence; a person's own words for it differ from the brand's."""
 
     topic = ma.fields.Str(
-        metadata={"description": "rhythm, item, category, price, never, trait, cadence, occasion"}
+        metadata={
+            "description": "lifecycle, rhythm, item, category, price, never, trait, cadence, occasion"
+        }
     )
     sentence = ma.fields.Str(
         metadata={"example": "You usually come on weekdays around noon: 14 of 17 visits."}
@@ -27,11 +31,24 @@ class BrandFactSchema(FactSchema):
     )
 
 
+class LifecycleSchema(ma.Schema):
+    """Where the person stands, and the numbers behind it."""
+
+    stage = ma.fields.Enum(Stage, by_value=True)
+    visits = ma.fields.Int()
+    first_at = ma.fields.AwareDateTime()
+    last_at = ma.fields.AwareDateTime()
+    mean_gap_days = ma.fields.Float(allow_none=True)
+    recency_days = ma.fields.Float()
+    overdue = ma.fields.Float(metadata={"description": "days since the last visit, in mean gaps"})
+    pace = ma.fields.Float(
+        metadata={"description": "above 1 the person has come more often of late than before"}
+    )
+
+
 class ProfileSchema(ma.Schema):
     """What was learned of a person; kept only as long as `habits` is granted."""
 
-    visits = ma.fields.Int()
-    first_at = ma.fields.AwareDateTime(allow_none=True)
-    last_at = ma.fields.AwareDateTime(allow_none=True)
+    lifecycle = ma.fields.Nested(LifecycleSchema, allow_none=True)
     facts = ma.fields.List(ma.fields.Nested(BrandFactSchema))
     fatigue = ma.fields.Nested(FatigueSchema)
