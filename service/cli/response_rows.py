@@ -1,7 +1,7 @@
 """From a table of past answers to the rows of a trial: who was asked what, when, and what came of it."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,8 @@ _YES = frozenset({"1", "1.0", "true", "t", "yes", "y"})
 _NO = frozenset({"0", "0.0", "false", "f", "no", "n"})
 _DAY_S = 86_400.0
 _MILLISECONDS_FROM = 1e11  # seconds since 1970 reach it in the year 5138
+
+Texts = tuple[str, ...]
 
 
 class Roles(Value):
@@ -53,48 +55,58 @@ class Study(NamedTuple):
 
 def read_study(path: Path, roles: Roles) -> Study:
     """Reads the table; WrongTable where columns, outcomes or times are not what was said."""
-    _check(path, roles)
+    _check(roles)
     columns = roles.columns()
-    read = read_columns(path, columns)
-    table = [tuple(map(sys.intern, row)) for row in read]
-    at = {name: index for index, name in enumerate(columns)}
-    by_column: dict[str, set[str]] = {name: {row[at[name]] for row in table} for name in columns}
-    identity, traits = _identity(roles, table, at, by_column)
+    table = [tuple(map(sys.intern, row)) for row in read_columns(path, columns)]
+    values = {name: {row[place] for row in table} for place, name in enumerate(columns)}
+    identity, traits = _identity(roles, _picked(table, columns, roles.person), values)
     people: dict[tuple[str, ...], str] = {}
-    pick = _picker(at)
-    who, context, habit = pick(identity), pick(roles.context), pick(roles.habit)
-    declared = pick(traits)
-    answers = _outcomes(path, roles.outcome, [row[at[roles.outcome]] for row in table])
-    asked = _times(path, roles.time, table, at)
-    answered = _times(path, roles.answer_time, table, at)
-    rows = [
-        Row(
-            person=people.setdefault(who(row), sys.intern(str(len(people)))),
-            segment=row[at[roles.segments]] if roles.segments else "",
-            offer=row[at[roles.offer]],
-            context=context(row),
-            habit=habit(row),
-            traits=declared(row),
-            y=answers[number],
-            at=asked[number] if asked else 0.0,
-            answered=answered[number] if answered else None,
-        )
-        for number, row in enumerate(table)
+    ids = [
+        people.setdefault(who, sys.intern(str(len(people))))
+        for who in _picked(table, columns, identity)
     ]
-    profile = tuple(name for name in identity if name in {*traits, *roles.habit})
-    places = [identity.index(name) for name in profile]
     layout = Layout(
         context=roles.context,
         habit=roles.habit,
         traits=traits,
         numeric=frozenset(
-            name for name in (*roles.context, *roles.habit, *traits) if _measures(by_column[name])
+            name for name in (*roles.context, *roles.habit, *traits) if _measures(values[name])
         ),
         matches=roles.matches,
     )
-    profiles = [tuple(values[place] for place in places) for values in people]
-    ordered = sorted(rows, key=lambda row: row.at) if roles.time else rows
-    return Study(ordered, layout, profiles, profile, roles)
+    profile = tuple(
+        n for n in dict.fromkeys((*roles.person, *identity)) if n in {*traits, *roles.habit}
+    )
+    profiles: dict[str, tuple[str, ...]] = {}
+    for person, declared in zip(ids, _picked(table, columns, profile), strict=True):
+        profiles.setdefault(person, declared)
+    rows = _rows(path, roles, layout, table, ids)
+    return Study(rows, layout, list(profiles.values()), profile, roles)
+
+
+def _rows(
+    path: Path, roles: Roles, layout: Layout, table: Sequence[Texts], ids: Sequence[str]
+) -> list[Row]:
+    """In the order of their time; those of one time, or of none, as they stand in the table."""
+    columns = roles.columns()
+
+    def column(name: str | None) -> list[str]:
+        return [row[columns.index(name)] for row in table] if name else []
+
+    nothing = [None] * len(table)
+    rows = map(
+        Row,
+        ids,
+        column(roles.segments) or [""] * len(table),
+        column(roles.offer),
+        _picked(table, columns, layout.context),
+        _picked(table, columns, layout.habit),
+        _picked(table, columns, layout.traits),
+        _outcomes(path, roles.outcome, column(roles.outcome)),
+        _times(path, roles.time, column(roles.time)) or [0.0] * len(table),
+        _times(path, roles.answer_time, column(roles.answer_time)) or nothing,
+    )
+    return sorted(rows, key=lambda row: row.at)
 
 
 def with_segments(study: Study, labels: Sequence[str]) -> Study:
@@ -103,7 +115,7 @@ def with_segments(study: Study, labels: Sequence[str]) -> Study:
     return study._replace(rows=rows)
 
 
-def _check(path: Path, roles: Roles) -> None:
+def _check(roles: Roles) -> None:
     if not roles.person:
         raise WrongTable("--person names no column; it takes those that tell people apart.")
     parts = {
@@ -125,40 +137,32 @@ def _check(path: Path, roles: Roles) -> None:
             raise WrongTable(f"The outcome {column} cannot be {role}: it would tell itself.")
     if roles.answer_time and not roles.time:
         raise WrongTable("--answer-time wants --time, when each offer was made.")
-    if unknown := [name for name in roles.matches.values() if name not in roles.habit]:
-        raise WrongTable(f"{path}: {unknown[0]} is no habit column.")
 
 
 def _identity(
-    roles: Roles,
-    table: Sequence[tuple[str, ...]],
-    at: dict[str, int],
-    by_column: dict[str, set[str]],
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    roles: Roles, profiles: Iterable[Texts], values: Mapping[str, set[str]]
+) -> tuple[Texts, Texts]:
     """The columns that tell people apart, and those of --person that say something of them besides.
 
-    Where one column alone tells as many apart as all, it is an id, and habits may change with time. Otherwise people are
-    known by their profile only, and declared habits are a part of it.
+    A column with more than half as many values as there are profiles is an id: what else is declared may change with
+    time. Without one, people are known by their profile, and declared habits are a part of it.
     """
-    several = {tuple(row[at[name]] for name in roles.person) for row in table}
-    has_id = any(len(by_column[name]) == len(several) for name in roles.person)
-    identity = roles.person if has_id else tuple(dict.fromkeys((*roles.person, *roles.habit)))
+    half = len(set(profiles)) / 2
+    most = max(roles.person, key=lambda name: len(values[name]))
+    profile = tuple(dict.fromkeys((*roles.person, *roles.habit)))
+    identity = (most,) if len(values[most]) > half else profile
     traits = tuple(
-        name
-        for name in roles.person
-        if name not in roles.habit and len(by_column[name]) <= len(several) / 2
+        name for name in roles.person if name not in roles.habit and len(values[name]) <= half
     )
     return identity, traits
 
 
-def _picker(
-    at: dict[str, int],
-) -> Callable[[Sequence[str]], Callable[[tuple[str, ...]], tuple[str, ...]]]:
-    def pick(names: Sequence[str]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-        places = [at[name] for name in names]
-        return lambda row: tuple(row[place] for place in places)
-
-    return pick
+def _picked(
+    table: Sequence[Texts], columns: Sequence[str], wanted: Sequence[str]
+) -> Iterator[Texts]:
+    """Each row's values of the wanted columns."""
+    places = [columns.index(name) for name in wanted]
+    return (tuple(row[place] for place in places) for row in table)
 
 
 def _measures(values: Iterable[str]) -> bool:
@@ -178,13 +182,8 @@ def _outcomes(path: Path, column: str, values: Sequence[str]) -> list[int]:
     return [int(found[value] in _YES) for value in values]
 
 
-def _times(
-    path: Path, column: str | None, table: Sequence[tuple[str, ...]], at: dict[str, int]
-) -> list[float] | None:
-    """Days since 1970; None where there is no such column."""
-    if column is None:
-        return None
-    texts = [row[at[column]] for row in table]
+def _times(path: Path, column: str | None, texts: Sequence[str]) -> list[float]:
+    """Days since 1970."""
     read = {text: _day(text) for text in set(texts)}
     if wrong := sorted(text for text, day in read.items() if day is None):
         raise WrongTable(
