@@ -1,9 +1,11 @@
 """Learning from what people do, and setting the moments that follow from what is then known."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from domain.decisions import Moment
 from domain.events import Event
@@ -110,7 +112,7 @@ def set_moments(
     tx: Transaction,
     known: Iterable[tuple[Person, Profile]],
     *,
-    wheels: dict[str, Wheel],
+    wheels: Mapping[str, Wheel],
     now: datetime,
     came: Collection[str] = (),
 ) -> None:
@@ -147,7 +149,7 @@ def refresh(tx: Transaction, customer_ids: Sequence[str], *, now: datetime) -> N
 
 
 def _moments(
-    person: Person, profile: Profile, wheels: dict[str, Wheel], taken: Taken, now: datetime
+    person: Person, profile: Profile, wheels: Mapping[str, Wheel], taken: Taken, now: datetime
 ) -> Iterator[Moment]:
     zone = first_zone(person.zones)
     if zone is None:
@@ -162,6 +164,31 @@ def _moments(
             cause=cause,
             window=window,
         )
+
+
+def learn_silence(tx: Transaction, customer_ids: Sequence[str], *, now: datetime) -> int:
+    """Lets the brands learn from these people's staying away until now; says from how many. Locks them.
+
+    What they were last seen to do does not change, only until when it was learned from.
+    """
+    people = profiles.lock_people(tx, customer_ids)
+    allowed = consents.of_many(tx, list(people))
+    silent: dict[tuple[str, Mode], dict[str, Stretch]] = {}
+    for id_, profile in profiles.of_many(tx, list(people)).items():
+        person = people[id_]
+        zone = first_zone(person.zones)
+        if zone and profile.visits and allowed[id_].granted(Purpose.HABITS):
+            stretch = Stretch(profile, now, False, zone)
+            silent.setdefault((person.brand_id, person.mode), {})[id_] = stretch
+    for (brand_id, mode), stretches in sorted(silent.items()):
+        told = {
+            id_: msgspec.structs.replace(each.before, told_at=now)
+            for id_, each in stretches.items()
+        }
+        profiles.save_many(tx, told, brand_id=brand_id, now=now)
+        if mode is Mode.LIVE:
+            _teach_brand(tx, brand_id, list(stretches.values()), now)
+    return sum(map(len, silent.values()))
 
 
 def _teach_brand(tx: Transaction, brand_id: str, visits: Sequence[Stretch], now: datetime) -> None:

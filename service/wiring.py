@@ -20,6 +20,7 @@ from scheduler.engine import Engine
 from scheduler.housekeeping import Housekeeping, Single
 from scheduler.ingest import Ingest
 from scheduler.loop import Job, Loop
+from scheduler.silences import Silences
 from scheduler.weather import client
 from scheduler.weather.watch import Watch
 from service.app import create_app
@@ -162,10 +163,12 @@ class Process:
         )
         ingest = Ingest(clock=self._clock, fences=self.parts.fences, database=self.database)
         housekeeping = Housekeeping(database=self.database, clock=self._clock)
+        silences = Silences(database=self.database, clock=self._clock)
         jobs = [
             Job("decide", engine.tick, 0.25),
             Job("dwell", self._waking(ingest.pass_time), 1.0),
             self._single(Job("housekeeping", housekeeping.tick, 60.0)),
+            self._single(Job("silences", silences.tick, 60.0)),
         ]
         if provider := client.provider(self._settings):
             watch = Watch(

@@ -107,6 +107,23 @@ def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Profile]:
     return {row.customer_id: unpacked(row.body) for row in rows}
 
 
+def unchanged(
+    tx: Transaction, *, after: str, before: datetime, limit: int
+) -> tuple[list[str], str | None]:
+    """Of the next `limit` people after this id: whose profile has not changed since `before`, and where to go on.
+
+    None to go on from where these were the last. Reads the same few rows however many people there are.
+    """
+    page = tx.execute(
+        sa.select(ProfileRow.customer_id, ProfileRow.updated_at)
+        .where(ProfileRow.customer_id > after)
+        .order_by(ProfileRow.customer_id)
+        .limit(limit)
+    ).all()
+    still = [row.customer_id for row in page if row.updated_at < before]
+    return still, page[-1].customer_id if len(page) == limit else None
+
+
 def save_many(
     tx: Transaction, known: Mapping[str, Profile], *, brand_id: str, now: datetime
 ) -> None:

@@ -10,7 +10,9 @@ from domain.clock import ManualClock
 from domain.decisions import Cause, Outcome
 from domain.offers import OfferValue
 from domain.people import Device, Mode, Preferences, Purpose, QuietHours, Wheel
+from scheduler.context.chances import p_within
 from scheduler.profiles import observe
+from scheduler.silences import Silences
 from storage import customers, profiles
 from storage.engine import Database
 from storage.models import BrandProfileRow, DeviceRow, MomentRow, ProfileRow
@@ -45,6 +47,12 @@ class Regulars(Stage):
             self.clock.advance(days=1)
         self.clock.advance(hours=-4)
         return device
+
+    def within_a_week(self, device: Device) -> float:
+        with self.database.read() as tx:
+            brand = profiles.brand_wheels(tx, [device.brand_id])[device.brand_id]
+            profile = profiles.get(tx, device.customer_id)
+        return p_within(profile, brand, at=self.clock.now(), days=7)
 
     def next_habit(self, device: Device) -> datetime | None:
         found = self.open_moments(HABIT, MomentRow.customer_id == device.customer_id)
@@ -204,3 +212,33 @@ def test_a_person_who_is_being_changed_is_left_for_the_next_round(
         assert stage.engine.tick() == 1
     assert stage.decision(decided).outcome is Outcome.SEND
     assert stage.decide(waits).outcome is Outcome.SEND
+
+
+def test_a_brand_learns_from_who_stays_away_once_a_week_and_from_each_day_once(
+    stage: Regulars,
+) -> None:
+    device = stage.regular()
+    stage.person()
+    silences = Silences(database=stage.database, clock=stage.clock)
+    assert silences.tick() == 0  # nobody has been silent for a week
+    stage.clock.advance(days=8)
+    expected = stage.within_a_week(device)
+    assert silences.tick() == 1
+    assert silences.tick() == 0
+    for _ in range(12):
+        stage.clock.advance(days=7, hours=1)
+        assert silences.tick() == 1
+    stage.clock.advance(days=-84)
+    assert stage.within_a_week(device) < expected
+    with stage.database.read() as tx:
+        profile = profiles.get(tx, device.customer_id)
+    assert profile.visits == 20
+
+
+def test_nothing_is_learned_from_the_silence_of_who_withdrew(small: Regulars) -> None:
+    device = small.regular()
+    small.say(device.customer_id, Purpose.HABITS, granted=False)
+    small.clock.advance(days=30)
+    assert Silences(database=small.database, clock=small.clock).tick() == 0
+    with small.database.read() as tx:
+        assert profiles.of_many(tx, [device.customer_id]) == {}
