@@ -22,6 +22,9 @@ _WORTH = (
 )
 
 
+Start = tuple[int, float]  # the first hour of a window, and its share of the week's visits
+
+
 class Window(NamedTuple):
     """The next likely visit: `due_at` is the time to decide about speaking, `key` the local date."""
 
@@ -57,6 +60,12 @@ def is_another(profile: Profile, at: datetime) -> bool:
     return profile.last_at is None or abs(at - profile.last_at) >= SAME_VISIT
 
 
+def best_starts(profile: Profile, brand: Wheel, *, at: datetime) -> list[Start]:
+    """The likeliest window of each weekday, from Monday on."""
+    shape = rhythm.person_shape(profile.wheel, rhythm.brand_shape(brand), at=at)
+    return [rhythm.best_start(shape, weekday) for weekday in range(7)]
+
+
 def next_window(
     profile: Profile,
     brand: Wheel,
@@ -65,15 +74,16 @@ def next_window(
     zone: ZoneInfo,
     quiet: Sequence[QuietHours],
     taken: Container[str],
+    starts: Sequence[Start] | None = None,
 ) -> Window | None:
     """The next time shortly before this person is likely to come, outside their hours of silence.
 
-    `taken` are local dates that had their habit moment. None where nothing is known or no hour is left.
+    `taken` are local dates that had their habit moment; `starts` are the person's, where somebody reckoned them already.
+    None where nothing is known or no hour is left.
     """
     if not profile.visits:
         return None
-    shape = rhythm.person_shape(profile.wheel, rhythm.brand_shape(brand), at=now)
-    starts = [rhythm.best_start(shape, weekday) for weekday in range(7)]
+    starts = starts or best_starts(profile, brand, at=now)
     worth = _WORTH * max(share for _, share in starts)
     today = now.astimezone(zone).date()
     came = profile.last_at.astimezone(zone).date() if profile.last_at else None

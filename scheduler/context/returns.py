@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo
 from domain.decisions import SAID, TOLD, Cause
 from domain.occasions import Occasions
 from domain.people import Occasion, Profile, QuietHours, Wheel
-from scheduler.context import rhythm
 from scheduler.context.clock import quiet_until, to_utc
 from scheduler.context.lifecycle import REGULAR_FROM, SLIPPING_AFTER
 from scheduler.context.occasions import cadence, lead_days, next_of_cadence, yearly
-from scheduler.context.profile import LEAD, Window, next_window
+from scheduler.context.profile import LEAD, Start, Window, best_starts, next_window
 
 OCCASION_LEAD_DAYS = 7
 _SLIPPING_LEAST = timedelta(days=7)
@@ -52,18 +51,28 @@ def ahead(
     profile: Profile, declared: Iterable[Occasion], brand: Wheel, clock: Clock, taken: Taken
 ) -> list[Return]:
     """The next moment of each kind; `taken` ones are passed over."""
-    keys = {key for cause, key in taken if cause == Cause.HABIT}
-    habit = next_window(
-        profile, brand, now=clock.now, zone=clock.zone, quiet=clock.quiet, taken=keys
-    )
     hours = _Hours(profile, brand, clock)
     found = [
-        (Cause.HABIT, habit),
+        (Cause.HABIT, _habit(profile, brand, hours, taken)),
         (Cause.SLIPPING, _slipping(profile, hours, taken)),
         (Cause.CADENCE, _cadence(profile.occasions, hours, taken)),
         *((Cause.OCCASION, each) for each in _occasions(declared, profile.occasions, hours, taken)),
     ]
     return [Return(cause, window) for cause, window in found if window]
+
+
+def _habit(profile: Profile, brand: Wheel, hours: "_Hours", taken: Taken) -> Window | None:
+    if not profile.visits:
+        return None
+    return next_window(
+        profile,
+        brand,
+        now=hours.clock.now,
+        zone=hours.clock.zone,
+        quiet=hours.clock.quiet,
+        taken={key for cause, key in taken if cause == Cause.HABIT},
+        starts=hours.starts(),
+    )
 
 
 class _Hours:
@@ -73,7 +82,13 @@ class _Hours:
         self._profile = profile
         self._brand = brand
         self.clock = clock
-        self._starts: list[int] | None = None
+        self._starts: list[Start] | None = None
+
+    def starts(self) -> list[Start]:
+        """The likeliest window of each weekday."""
+        if self._starts is None:
+            self._starts = best_starts(self._profile, self._brand, at=self.clock.now)
+        return self._starts
 
     def first(self, days: Iterable[date], *, after: datetime) -> datetime | None:
         """The first good hour of these days that is to come, and not before `after`."""
@@ -85,12 +100,8 @@ class _Hours:
 
     def _of(self, day: date) -> datetime | None:
         """None where the silence has no end."""
-        if self._starts is None:
-            brand = rhythm.brand_shape(self._brand)
-            shape = rhythm.person_shape(self._profile.wheel, brand, at=self.clock.now)
-            starts = (rhythm.best_start(shape, weekday)[0] for weekday in range(7))
-            self._starts = [min(max(start, _EARLIEST_H), _LATEST_H) for start in starts]
-        due = to_utc(day, time(self._starts[day.weekday()]), self.clock.zone) - LEAD
+        hour = min(max(self.starts()[day.weekday()][0], _EARLIEST_H), _LATEST_H)
+        due = to_utc(day, time(hour), self.clock.zone) - LEAD
         until = quiet_until(due, self.clock.zone, self.clock.quiet)
         if until is None:
             return due
