@@ -173,11 +173,9 @@ def _mean(values: Any) -> float:
 
 def show(figures: Mapping[str, Any]) -> None:
     """The comparison that matters first, then calibration, learning, and what a push would have earned."""
-    kind = (
-        "in time order"
-        if figures["order"] == "time"
-        else f"mean of {len(figures['seeds'])} shuffles"
-    )
+    shuffles = len(figures["seeds"])
+    kind = "one shuffle" if shuffles == 1 else f"mean of {shuffles} shuffles"
+    kind = "in time order" if figures["order"] == "time" else kind
     click.echo(
         f"{figures['rows']:,} offers to {figures['people']:,} people, {figures['accepted']:.1%} accepted; "
         f"one pass, {kind}, {figures['seconds']:.0f} s\n\nOne person's own terms against segments:\n"
