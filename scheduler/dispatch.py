@@ -124,15 +124,15 @@ class Dispatcher:
             if self._recorder is None:
                 self._recorder = threading.Thread(target=self._record, name="record", daemon=True)
                 self._recorder.start()
-        together: defaultdict[Multiplexed, list[Start]] = defaultdict(list)
+        together: defaultdict[Notifier, list[Post]] = defaultdict(list)
         for post in posts:
-            if isinstance(post.notifier, Multiplexed):
-                ended = partial(self._end, post)
-                together[post.notifier].append(Start(post.envelope, ended, post.start_by))
-            else:
+            together[post.notifier].append(post)
+        for notifier, its in together.items():
+            if isinstance(notifier, Multiplexed):
+                notifier.start([Start(p.envelope, partial(self._end, p), p.start_by) for p in its])
+                continue
+            for post in its:
                 self._pool.submit(self._carry_out, post)
-        for notifier, starts in together.items():
-            notifier.start(starts)
 
     def _carry_out(self, post: Post) -> None:
         """One POST on a thread of the pool."""

@@ -1,19 +1,31 @@
 """The guards once more, right before a message's intent is committed: much may have changed since its decision."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
-from domain.context import Known
+from domain.context import Ground, Known
 from domain.decisions import Moment, Reason
-from scheduler.context.build import Scene, context
+from domain.people import Consents
+from scheduler.context.build import person, scene
+from scheduler.context.premises import Premises
 from scheduler.decide import guards
-from scheduler.loading import scenes
+from scheduler.loading import MEMORY
+from storage import brands, consents, contexts, customers, offers
+from storage.contexts import Phones
 from storage.engine import Transaction
 from storage.messages import Queued
 
-_NO_WEATHER = timedelta(0)  # the rules on the person do not look at the sky
+_NOWHERE = Premises(())
+
+
+class _Around(NamedTuple):
+    """What the rules on the person ask for, for a whole batch: nothing of places, habits or the sky."""
+
+    grounds: dict[str, Ground]  # by brand
+    people: dict[str, Known]
 
 
 def reasons_against(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Reason]:
@@ -22,14 +34,36 @@ def reasons_against(tx: Transaction, queued: Sequence[Queued], now: datetime) ->
     Looks at consent, pause, kill switch, permission, quiet hours, caps, the message's life, and whether the offer is
     still offered. A person who is gone is a reason too.
     """
-    found = {
-        at.moment.id: at
-        for at in scenes(
-            tx, [_moment(each) for each in queued], now=now, weather_max_age=_NO_WEATHER
-        )
-    }
-    checked = {each.message.id: _reason(each, found.get(each.moment_id)) for each in queued}
+    around = _Around(_grounds(tx, queued, now), _people(tx, queued, now))
+    checked = {each.message.id: _reason(each, around, now) for each in queued}
     return {message_id: reason for message_id, reason in checked.items() if reason}
+
+
+def _grounds(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Ground]:
+    return {
+        brand_id: Ground(
+            brand=brands.by_id(tx, brand_id), offers=tuple(offers.active(tx, brand_id, now))
+        )
+        for brand_id in sorted({each.message.brand_id for each in queued})
+    }
+
+
+def _people(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Known]:
+    ids = sorted({each.message.customer_id for each in queued})
+    phones = contexts.phones(tx, ids)
+    allowed = consents.of_many(tx, ids)
+    sent = contexts.sends(tx, ids, since=now - MEMORY)
+    return {
+        id_: Known(
+            customer=customer,
+            preferences=preferences,
+            consents=allowed.get(id_, Consents()),
+            reach=phones.get(id_, Phones()).reach,
+            zones=phones.get(id_, Phones()).zones,
+            sent=tuple(sent.get(id_, ())),
+        )
+        for id_, (customer, preferences) in customers.of_many(tx, ids).items()
+    }
 
 
 def _moment(each: Queued) -> Moment:
@@ -47,15 +81,15 @@ def _moment(each: Queued) -> Moment:
     )
 
 
-def _reason(each: Queued, at: Scene | None) -> Reason | None:
-    if at is None:
+def _reason(each: Queued, around: _Around, now: datetime) -> Reason | None:
+    known = around.people.get(each.message.customer_id)
+    if known is None:
         return Reason(code="customer_gone", text="The person is no longer known.")
-    if all(offer.id != each.message.offer_id for offer in at.ground.offers):
+    ground = around.grounds[each.message.brand_id]
+    if all(offer.id != each.message.offer_id for offer in ground.offers):
         return Reason(code="offer_ended", text="The offer is no longer offered.")
-    others = at._replace(
-        known=_without(at.known, each), ground=msgspec.structs.replace(at.ground, offers=())
-    )
-    return next(iter(guards.on_person(context(others), at.ground.brand.policy)), None)
+    at = scene(_moment(each), _without(known, each), ground, _NOWHERE, now=now)
+    return next(iter(guards.on_person(person(at), ground.brand.policy)), None)
 
 
 def _without(known: Known, each: Queued) -> Known:

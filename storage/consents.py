@@ -15,7 +15,7 @@ from domain.values import Value
 from storage import withdrawal
 from storage.engine import Transaction
 from storage.models import ConsentEntryRow, ConsentRow, CustomerRow
-from storage.sql import insert
+from storage.sql import among, insert
 
 
 class Entry(Value):
@@ -53,7 +53,7 @@ def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Consents]
     """`current` of each person, in one query; whoever never said anything has no purposes."""
     found: dict[str, dict[Purpose, Consent]] = {each: {} for each in customer_ids}
     rows = tx.execute(
-        sa.select(ConsentRow.__table__).where(ConsentRow.customer_id.in_(list(found)))
+        sa.select(ConsentRow.__table__).where(among(tx, ConsentRow.customer_id, found))
     )
     for row in rows:
         found[row.customer_id][Purpose(row.purpose)] = _consent(row)

@@ -20,6 +20,7 @@ from storage.models import (
     PositionRow,
     VisitRow,
 )
+from storage.sql import among
 
 _NEVER_SEEN = (MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
 
@@ -41,7 +42,7 @@ def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
             DeviceRow.time_zone,
             DeviceRow.locale,
         )
-        .where(DeviceRow.customer_id.in_(customer_ids), DeviceRow.retired_at.is_(None))
+        .where(among(tx, DeviceRow.customer_id, customer_ids), DeviceRow.retired_at.is_(None))
         .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
     )
     found: dict[str, Phones] = {}
@@ -98,7 +99,7 @@ def sends(
         )
         .outerjoin(MessageRow, MessageRow.decision_id == DecisionRow.id)
         .where(
-            DecisionRow.customer_id.in_(customer_ids),
+            among(tx, DecisionRow.customer_id, customer_ids),
             DecisionRow.decided_at >= since,
             DecisionRow.outcome == Outcome.SEND,
         )

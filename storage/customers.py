@@ -13,7 +13,7 @@ from domain.people import Customer, Mode, Preferences
 from storage.engine import Transaction
 from storage.models import CustomerRow
 from storage.named import Counts
-from storage.sql import insert, locked
+from storage.sql import among, insert, locked
 
 _DETAILS = ("occasions", "traits", "interests", "segments", "attributes")
 _AT_ONCE = 1000  # names in one IN (…), well below every driver's limit
@@ -106,7 +106,7 @@ def of_many(
 ) -> dict[str, tuple[Customer, Preferences]]:
     """The customers of these ids that there are, each with their preferences."""
     rows = tx.execute(
-        sa.select(CustomerRow.__table__).where(CustomerRow.id.in_(list(customer_ids)))
+        sa.select(CustomerRow.__table__).where(among(tx, CustomerRow.id, customer_ids))
     )
     return {row.id: (_customer(row), _preferences(row.preferences)) for row in rows}
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import sqlalchemy as sa
 import structlog
+from psycopg.types.string import TextLoader
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from domain.errors import Busy
@@ -281,7 +282,7 @@ def _begin(connection: sa.Connection) -> None:
 
 def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
     """A frozen process is cut off by the server after 10 s inside a transaction, so that others take its work over."""
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -297,3 +298,10 @@ def _postgres_engine(url: sa.URL, pool_size: int) -> sa.Engine:
         json_serializer=_json,
         json_deserializer=msgspec.json.decode,
     )
+    sa.event.listen(engine, "connect", _ids_as_text)
+    return engine
+
+
+def _ids_as_text(connection: Any, _record: object) -> None:
+    """Ids are text to us: made into objects first, each would cost as much as the rest of its row."""
+    connection.adapters.register_loader("uuid", TextLoader)
