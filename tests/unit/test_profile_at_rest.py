@@ -21,6 +21,9 @@ from storage.packing import named, packed, unpacked
 NOW = datetime(2026, 5, 6, 12, 34, 56, 789_012, tzinfo=UTC)
 
 
+LONG = {"datetime": NOW, "float": 12_345.678, "int": 50_000}  # as long as such a value gets
+
+
 def full_tastes(seed: int, length: int) -> Tastes:
     """Of somebody who orders four things of fourteen, six times a day, for half a year."""
     chance, known = random.Random(seed), Tastes()
@@ -36,10 +39,10 @@ def full_tastes(seed: int, length: int) -> Tastes:
 
 def full(length: int = 10) -> Profile:
     """A profile with every table full and every number long."""
-    scalars: dict[str, Any] = {
-        name: NOW if name.endswith(("_at", "_as_of")) else 12_345.678
-        for name in Profile.__struct_fields__
-        if not isinstance(getattr(Profile(), name), msgspec.Struct | tuple)
+    scalars = {
+        each.name: next(value for kind, value in LONG.items() if kind in str(each.type))
+        for each in msgspec.structs.fields(Profile)
+        if not isinstance(each.default, msgspec.Struct | tuple)
     }
     return Profile(**scalars | _tables(length))
 
@@ -47,7 +50,6 @@ def full(length: int = 10) -> Profile:
 def _tables(length: int) -> dict[str, Any]:
     return {
         "wheel": Wheel(days=(26.3,) * 7, hours=((17.77,) * 24,) * 2, weight=180.1, as_of=NOW),
-        "visits": 5000,
         "tastes": full_tastes(1, length),
         "traits": tuple(
             Leaning(trait=rule.trait, nats=1234, orders=300, days=300, day=20_500, against=300)
