@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from domain.people import Purpose
 from domain.places import LatLon, Store
 from domain.weather import Cell
 from scheduler.context import traits
-from scheduler.context.chances import p_visit
+from scheduler.context.chances import p_visits
 from scheduler.context.clock import daypart, first_zone
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
@@ -110,12 +109,14 @@ def _likely(at: Scene) -> Likely:
     brand = at.ground.wheel
     quiet = (*at.ground.brand.policy.quiet_hours, *at.known.preferences.quiet_hours)
     then = next_window(profile, brand, now=at.now, zone=zone, quiet=quiet, taken=())
-    chance = partial(p_visit, profile, brand, zone=zone)
+    p_visit, *p_then = p_visits(
+        profile, brand, at=[at.now, *([then.due_at] if then else [])], zone=zone
+    )
     return Likely(
-        p_visit=chance(at=at.now),
+        p_visit=p_visit,
         evidence=profile.evidence,
         at=then.due_at if then else None,
-        p_then=chance(at=then.due_at) if then else 0.0,
+        p_then=p_then[0] if p_then else 0.0,
     )
 
 

@@ -5,6 +5,7 @@ Poisson process of the personal rate), and learn from the brand's visits and sil
 A second regression of two weights with a memory of 30 days recalibrates what the first one says.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,11 +24,14 @@ Days = Literal[7, 30]
 
 WEEK: Days = 7
 MONTH: Days = 30
+_ONE = np.ones(())
 _LEAST = 1e-9
 _MOST_GAPS = 6.0
 
 # The plain formulas, believed before any visit of the brand: weights of 1 on the logarithms, 0 on the rest.
-MOMENT = Belief((0, 1, 1, 0, 0, 0, 0, 0, 0), (0.5, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.5), 45)
+MOMENT = Belief(
+    (0, 1, 1, 0, 0, 0, 0, 0, 0), (0.5, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.5), 45
+)
 WITHIN = Belief((0, 1, 0, 0, 0), (1, 0.5, 0.5, 0.5, 0.5), 90)
 CORRECTION = Belief((0, 1), (0.5, 0.2), 30)
 
@@ -49,7 +53,7 @@ def moment_terms(
     """
     days = recency(pace, at)
     return _columns(
-        np.ones_like(days),
+        _ONE,
         np.log(per_day(pace, at)),
         np.log(np.maximum(_LEAST, 7 * own)),
         np.log(np.maximum(_LEAST, 7 * everyone)),
@@ -66,7 +70,7 @@ def within_terms(pace: Pace, at: Numbers, *, days: int) -> Numbers:
     silent = recency(pace, at)
     expected = per_day(pace, at) * days
     return _columns(
-        np.ones_like(silent),
+        _ONE,
         np.log(np.expm1(expected)),
         np.log1p(silent),
         np.minimum(silent / mean_gap(pace), _MOST_GAPS),
@@ -75,7 +79,10 @@ def within_terms(pace: Pace, at: Numbers, *, days: int) -> Numbers:
 
 
 def _columns(*columns: Numbers) -> Numbers:
-    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+    table = np.empty((*columns[-1].shape, len(columns)))
+    for index, column in enumerate(columns):
+        table[..., index] = column
+    return table
 
 
 def told(forecast: Forecast, belief: Belief, terms: Numbers) -> Numbers:
@@ -87,24 +94,37 @@ def told(forecast: Forecast, belief: Belief, terms: Numbers) -> Numbers:
 
 def _said(forecast: Forecast, belief: Belief, terms: Numbers) -> Numbers:
     said = odds.log_odds(forecast.odds, belief, terms)
-    return _columns(np.ones_like(said), said)
+    return _columns(_ONE, said)
 
 
 def p_visit(profile: Profile, brand: Wheel, *, at: datetime, zone: ZoneInfo) -> float:
     """The probability of a visit within three hours; 0 for whom nobody saw yet."""
-    if not profile.visits:
-        return 0.0
+    return p_visits(profile, brand, at=[at], zone=zone)[0]
+
+
+def p_visits(
+    profile: Profile, brand: Wheel, *, at: Sequence[datetime], zone: ZoneInfo
+) -> list[float]:
+    """`p_visit` at each of these times, which lie within days: the wheel is taken as it is at the first of them."""
+    if not profile.visits or not profile.last_at:
+        return [0.0] * len(at)
     everyone = rhythm.brand_shape(brand)
-    own = rhythm.person_shape(profile.wheel, everyone, at=at)
-    today = profile.last_at and profile.last_at.astimezone(zone).date()
+    own = rhythm.person_shape(profile.wheel, everyone, at=at[0])
+    last = profile.last_at.astimezone(zone).date()
+    slots = [rhythm.window_slots(each, zone) for each in at]
     terms = moment_terms(
         Pace.of([profile]),
-        np.array([at.timestamp()]),
-        own=np.array([rhythm.p_window(own, start=at, zone=zone)]),
-        everyone=np.array([rhythm.p_window(everyone, start=at, zone=zone)]),
-        came_today=np.array([float(today == at.astimezone(zone).date())]),
+        np.array([each.timestamp() for each in at]),
+        own=np.array([_share(own, each) for each in slots]),
+        everyone=np.array([_share(everyone, each) for each in slots]),
+        came_today=np.array([float(each.astimezone(zone).date() == last) for each in at]),
     )
-    return float(told(_learned(brand).moment, MOMENT, terms)[0])
+    found: list[float] = told(_learned(brand).moment, MOMENT, terms).tolist()
+    return found
+
+
+def _share(shape: rhythm.Shape, slots: Sequence[tuple[int, int, float]]) -> float:
+    return sum(share * float(shape.of(weekday, hour)) for weekday, hour, share in slots)
 
 
 def p_within(profile: Profile, brand: Wheel, *, at: datetime, days: Days) -> float:

@@ -20,23 +20,26 @@ _FIRST = 1  # of each: what is believed at first
 _STEP = 2.0  # nats by which a strength must do better for each step away from it
 
 
+def _away(grid: Numbers) -> Numbers:
+    steps: Numbers = _STEP * np.abs(np.arange(len(grid)) - _FIRST)
+    return steps
+
+
+_DAYS_AWAY = _away(DAYS)
+_HOURS_AWAY = (_away(HOURS)[:, None] + _away(SLOTS)).ravel()
+
+
 def best(brand: BrandRhythm) -> Lean:
     """The strengths with the most nats; the first guess where nothing is learned."""
     if not brand.day_leans:
         return Lean()
-    day = int(np.argmax(np.array(brand.day_leans) - _away(DAYS)))
-    away = (_away(HOURS)[:, None] + _away(SLOTS)).ravel()
-    hour, slot = divmod(int(np.argmax(np.array(brand.hour_leans) - away)), len(SLOTS))
+    day = int(np.argmax(np.array(brand.day_leans) - _DAYS_AWAY))
+    hour, slot = divmod(int(np.argmax(np.array(brand.hour_leans) - _HOURS_AWAY)), len(SLOTS))
     return Lean(
         day=float(DAYS[day]),
         hour=float(HOURS[hour]),
         slot=float(SLOTS[slot]),
     )
-
-
-def _away(grid: Numbers) -> Numbers:
-    steps: Numbers = _STEP * np.abs(np.arange(len(grid)) - _FIRST)
-    return steps
 
 
 def weighed(

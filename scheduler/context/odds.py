@@ -15,6 +15,7 @@ from domain.rhythm import Odds
 
 Numbers = NDArray[np.float64]
 _STEPS = 4
+_NEAR = 0.05  # a step that moves no row's odds by more is the last
 _STRIDE = 2.0  # no step moves the odds of a row by more: Newton's own may overshoot without end
 _FURTHEST = 30.0
 
@@ -56,7 +57,10 @@ def learned(
         curve = known + (terms.T * (weight * p * (1 - p))) @ terms
         pull = terms.T @ (weight * (came - p)) - known @ (mean - before)
         step = np.linalg.solve(curve, pull)
-        mean = mean + step * min(1.0, _STRIDE / max(_STRIDE, float(np.abs(terms @ step).max())))
+        moved = float(np.abs(terms @ step).max())
+        mean = mean + step * min(1.0, _STRIDE / max(_STRIDE, moved))
+        if moved < _NEAR:
+            break
     return Odds(
         mean=tuple(mean.tolist()),
         precision=tuple(curve.ravel().tolist()),

@@ -130,18 +130,25 @@ def over_the_week(shape: Shape) -> Numbers:
 
 def p_window(shape: Shape, *, start: datetime, zone: ZoneInfo, hours: float = WINDOW_H) -> float:
     """The share of a week's visits that falls into the `hours` after `start`, by the wall clock of `zone`."""
-    left = hours * 3600.0
-    at = start
-    share = 0.0
+    parts = window_slots(start, zone, hours=hours)
+    return sum(share * float(shape.of(weekday, hour)) for weekday, hour, share in parts)
+
+
+def window_slots(
+    start: datetime, zone: ZoneInfo, *, hours: float = WINDOW_H
+) -> list[tuple[int, int, float]]:
+    """The weekdays and hours by the wall clock of `zone` in the `hours` after `start`, and the share of each that lies there."""
+    left, at = hours * 3600.0, start
+    found = []
     while left > 0:
         local = at.astimezone(zone)
         step = min(
             left, _SHARE_OF_HOUR - local.minute * 60 - local.second - local.microsecond / 1e6
         )
-        share += float(shape.of(local.weekday(), local.hour)) * step / _SHARE_OF_HOUR
+        found.append((local.weekday(), local.hour, step / _SHARE_OF_HOUR))
         at += timedelta(seconds=step)
         left -= step
-    return share
+    return found
 
 
 def surprise(person: Shape, brand: Shape, *, local: datetime) -> float:
