@@ -1,6 +1,6 @@
 """Will this person answer? An additive Bayesian logistic model over named terms, learned one answer at a time. Pure.
 
-    μ = Σ xᵢ mᵢ,  s² = Σ xᵢ² vᵢ over the active terms (xᵢ = 1 unless scaled),  p = σ(μ / √(1 + π s² / 8))
+    μ = o + Σ xᵢ mᵢ,  s² = Σ xᵢ² vᵢ over the active terms (xᵢ = 1 unless scaled; o = 0 unless given),  p = σ(μ / √(1 + π s² / 8))
     after y:  h = p (1 − p),  mᵢ += vᵢ xᵢ (y − p) / (1 + h s²),  vᵢ −= h (vᵢ xᵢ)² / (1 + h s²)
 
 which is assumed-density filtering with a diagonal Gaussian (as in adPredictor, Graepel et al. 2010, for the logit).
@@ -139,13 +139,19 @@ class Response:
             self._known[term] = _Known(self._group(term.group), each)
 
     def predict(
-        self, terms: Sequence[TermName], scales: Sequence[float] | None = None, *, day: int = 0
+        self,
+        terms: Sequence[TermName],
+        scales: Sequence[float] | None = None,
+        *,
+        offset: float = 0.0,
+        day: int = 0,
     ) -> Prediction:
         """The chance of an answer; a term that was never active counts with its prior.
 
         `scales` multiply the terms' effects, for those that go by a quantity (distance, fatigue); 1 each by default.
+        `offset` are log-odds known from elsewhere, which the terms only correct.
         """
-        return self._said(terms, scales or [1.0] * len(terms), self._records(terms, day))
+        return self._said(terms, scales or [1.0] * len(terms), self._records(terms, day), offset)
 
     def update(
         self,
@@ -153,12 +159,13 @@ class Response:
         y: float,
         scales: Sequence[float] | None = None,
         *,
+        offset: float = 0.0,
         day: int = 0,
     ) -> Prediction:
         """Learns one answer (1 yes, 0 no) and returns the prediction as it stood before."""
         scales = scales or [1.0] * len(terms)
         records = self._records(terms, day)
-        said = self._said(terms, scales, records)
+        said = self._said(terms, scales, records, offset)
         if terms:
             self._learn(said, scales, records, y)
             self._changed.update(zip(terms, records, strict=True))
@@ -210,12 +217,15 @@ class Response:
 
     @staticmethod
     def _said(
-        terms: Sequence[TermName], scales: Sequence[float], records: Sequence[_Known]
+        terms: Sequence[TermName],
+        scales: Sequence[float],
+        records: Sequence[_Known],
+        offset: float,
     ) -> Prediction:
         scaled = [x / (r.group.precision + r.weight) for x, r in zip(scales, records, strict=True)]
         means = [each * record.pull for each, record in zip(scaled, records, strict=True)]
         variances = [each * x for each, x in zip(scaled, scales, strict=True)]
-        mu, s2 = math.fsum(means), math.fsum(variances)
+        mu, s2 = offset + math.fsum(means), math.fsum(variances)
         return Prediction(sigmoid(mu / moderation(s2)), mu, s2, terms, means, variances)
 
     def _learn(
