@@ -13,6 +13,7 @@ from domain.offers import OfferKind
 from domain.people import Mode, Occasion, Preferences, Profile
 from domain.policy import Policy
 from domain.rhythm import BrandRhythm
+from domain.traits import TRAITS
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import (
@@ -210,3 +211,24 @@ def offered(tx: Transaction, decision_ids: Collection[str]) -> dict[str, tuple[s
         .where(DecisionRow.id.in_(decision_ids))
     )
     return {row.id: (row.offer_id, OfferKind(row.body["kind"])) for row in rows}
+
+
+def forget(tx: Transaction, customer_id: str) -> int:
+    """Deletes a person's profile, and what the reasons of decisions tell of traits it showed; counts the former."""
+    mine = sa.and_(
+        DecisionRow.customer_id == customer_id,
+        sa.cast(DecisionRow.reasons, sa.Text).contains(_OF_AUDIENCE),
+    )
+    for row in tx.execute(sa.select(DecisionRow.id, DecisionRow.reasons).where(mine)).all():
+        told = [_without_trait(reason) for reason in row.reasons]
+        tx.execute(sa.update(DecisionRow).where(DecisionRow.id == row.id).values(reasons=told))
+    return tx.execute(sa.delete(ProfileRow).where(ProfileRow.customer_id == customer_id)).rowcount
+
+
+_OF_AUDIENCE = "audience"
+_UNTOLD = "It is not for this person."
+
+
+def _without_trait(reason: dict[str, Any]) -> dict[str, Any]:
+    tells = reason["code"] == _OF_AUDIENCE and any(trait in reason["text"] for trait in TRAITS)
+    return {**reason, "text": _UNTOLD} if tells else reason

@@ -14,7 +14,7 @@ from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
-from storage import messages, outcomes, places
+from storage import messages, outcomes, places, profiles
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -24,7 +24,6 @@ from storage.models import (
     MessageRow,
     MomentRow,
     PositionRow,
-    ProfileRow,
     RawFixRow,
     VisitRow,
 )
@@ -139,7 +138,8 @@ def _delete_past_visits(tx: Transaction, customer_id: str, now: datetime) -> int
 
 
 def _delete_profile(tx: Transaction, customer_id: str, now: datetime) -> int:
-    return tx.execute(sa.delete(ProfileRow).where(ProfileRow.customer_id == customer_id)).rowcount
+    """What was learned, and what earlier reasons say of traits that it showed."""
+    return profiles.forget(tx, customer_id)
 
 
 def _delete_known_places(tx: Transaction, customer_id: str, now: datetime) -> int:

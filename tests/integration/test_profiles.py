@@ -132,6 +132,19 @@ def test_who_never_takes_meat_is_known_as_a_vegetarian_and_spared_its_offers(sho
     assert "trait" not in shop.facts("anna")
 
 
+def test_a_withdrawal_takes_back_what_reasons_said_of_a_trait(small: Shop) -> None:
+    small.rule(OPEN)
+    small.crowd()
+    anna = small.guest("anna", *ALL, Purpose.LOCATION)
+    small.orders("anna", *["soup"] * 12)
+    small.offer("steak-night", audience=Audience(traits_none=("vegetarian",)))
+    moment = small.enter(anna)
+    assert "vegetarian" in small.decide(moment).reasons[1].text
+    small.say(anna.customer_id, Purpose.HABITS, granted=False)
+    [_, reason] = small.decision(moment).reasons
+    assert (reason.code, reason.text) == ("audience", "It is not for this person.")
+
+
 def test_one_steak_ends_what_was_inferred(small: Shop) -> None:
     small.crowd()
     small.guest("anna")
