@@ -10,6 +10,7 @@ from domain.offers import Offer, WeatherWord
 from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
 from domain.places import LatLon, Store
 from domain.policy import Brand, Policy
+from domain.slots import Vacancy
 from domain.values import Value
 from domain.weather import Observation
 
@@ -153,6 +154,7 @@ class Context(Value, omit_defaults=True):
     sent_at: tuple[datetime, ...] = ()
     draw: float = 0.0
     likely: Likely = Likely()
+    slot: Vacancy | None = None  # at a moment of a slot
     candidates: tuple[Candidate, ...] = ()
 
 

@@ -13,6 +13,7 @@ from domain.messages import Message, Push
 from domain.offers import Offer
 from domain.people import Purpose
 from domain.policy import Brand
+from domain.slots import Slot
 from scheduler.context.build import Scene
 from scheduler.decide.choose import Verdict
 
@@ -70,7 +71,8 @@ def made_of(draft: Draft, *, now: datetime, model: int, explain_url: ExplainUrl)
         return Made(draft, silence(draft.moment, FAILED, now), None)
     decision = _decision(draft.at, draft.choice, model)
     said = draft.choice.said
-    message = _message(draft.at.ground.brand, decision, said, explain_url) if said else None
+    brand, slot = draft.at.ground.brand, draft.at.slot
+    message = _message(brand, decision, said, slot, explain_url) if said else None
     return Made(draft, decision, message)
 
 
@@ -127,7 +129,9 @@ def _decision(at: Scene, choice: Choice, model: int) -> Decision:
     )
 
 
-def _message(brand: Brand, decision: Decision, said: Said, explain_url: ExplainUrl) -> Message:
+def _message(
+    brand: Brand, decision: Decision, said: Said, slot: Slot | None, explain_url: ExplainUrl
+) -> Message:
     message_id, offer, push = new_id(), said.offer, said.push
     url = explain_url(brand, decision.id)
     data = {
@@ -145,11 +149,11 @@ def _message(brand: Brand, decision: Decision, said: Said, explain_url: ExplainU
         decision_id=decision.id,
         offer_id=offer.id,
         push=msgspec.structs.replace(push, data=data),
-        expires_at=_expiry(offer, decision.decided_at),
+        expires_at=expiry(offer, slot, decision.decided_at),
     )
 
 
-def _expiry(offer: Offer, now: datetime) -> datetime:
-    """A message lives as long as the offer says, and never longer than the offer itself."""
+def expiry(offer: Offer, slot: Slot | None, now: datetime) -> datetime:
+    """A message lives as long as the offer says, and never longer than the offer itself or the slot it is about."""
     until = now + timedelta(seconds=offer.body.life.ttl_s)
-    return min(until, offer.body.life.ends_at or until)
+    return min(until, offer.body.life.ends_at or until, slot.starts_at if slot else until)

@@ -13,7 +13,7 @@ from domain.decisions import Cause, Moment, Outcome
 from domain.messages import Push
 from domain.offers import Offer
 from domain.people import Profile
-from scheduler import places, profiles, proof, templates
+from scheduler import places, profiles, proof, slots, templates
 from scheduler.context import build
 from scheduler.context.build import Scene
 from scheduler.decide import guards
@@ -92,6 +92,7 @@ class Engine:
         ]
         done = self._keeper.keep(tx, drafts, now=now)
         moments.close(tx, [decision.moment_id for decision in done], now=now)
+        slots.settle(tx, claimed, done, now=now)
         proof.note_decisions(tx, drafts, done, now=now)
         _next_moments(tx, [d.at for d in drafts if d.at and d.moment.cause in _FORETOLD], now)
         places.go_on(tx, [d.at for d in drafts if d.at], now=now)
@@ -164,6 +165,7 @@ def _rendered(at: Scene, offer: Offer, candidate: Candidate) -> Push | templates
         word=sky.word if sky else None,
         temperature=sky.temperature if sky else None,
         wind=sky.wind if sky else None,
+        slot=at.slot,
     )
     locale = at.known.locale or at.known.customer.locale
     return templates.render(offer.body, locale=locale, variables=variables)

@@ -6,10 +6,11 @@ from datetime import timedelta
 import structlog
 
 from domain.clock import Clock
-from storage import fixes, idempotency, leases, places, raw_fixes, weather
+from storage import fixes, idempotency, leases, places, raw_fixes, slots, weather
 from storage.engine import Database, Transaction
 
 WEATHER_KEPT = timedelta(days=30)
+SLOTS_KEPT = timedelta(days=30)  # after their end
 PLACES_KEPT = timedelta(days=180)  # since the last stay; all evidence has long faded by then
 _MOST = 10_000  # rows per transaction, so that nobody waits long
 _log = structlog.get_logger()
@@ -31,6 +32,7 @@ class Housekeeping:
             "answers": lambda tx: idempotency.purge(tx, now),
             "places": lambda tx: places.purge(tx, before=now - PLACES_KEPT, limit=_MOST),
             "weather": lambda tx: weather.purge(tx, before=now - WEATHER_KEPT),
+            "slots": lambda tx: slots.purge(tx, before=now - SLOTS_KEPT, limit=_MOST),
         }
         gone = {name: self._all(purge) for name, purge in purges.items()}
         if gone["raw_fixes"]:

@@ -16,12 +16,13 @@ from scheduler.drafts import (
     Draft,
     ExplainUrl,
     Made,
+    expiry,
     made_of,
     marked,
     silence,
 )
 from scheduler.loading import today
-from storage import decisions, messages, offers
+from storage import decisions, messages, offers, slots
 from storage.engine import Transaction
 from storage.sql import must_repeat
 
@@ -79,9 +80,11 @@ class Keeper:
                 (sends[send[2].offer.id, draft.moment.mode] if send else done).append(draft)
             waiting = []
             for _, group in sorted(sends.items()):  # two engines count in the same order
-                granted = _reserve(tx, group)
-                done += group[:granted]
-                waiting += [self._without(over) for over in group[granted:]]
+                placed = [draft for draft in group if _promise(tx, draft)]
+                granted = _reserve(tx, placed) if placed else 0
+                done += placed[:granted]
+                refused = [draft for draft in group if draft not in placed[:granted]]
+                waiting += [self._without(over) for over in refused]
         return done
 
     def _without(self, draft: Draft) -> Draft:
@@ -110,6 +113,20 @@ def _reserve(tx: Transaction, group: Sequence[Draft]) -> int:
     at, _, said = send
     day = today(at.ground.brand, at.now)
     return offers.reserve(tx, said.offer, mode=at.moment.mode, day=day, wanted=len(group))
+
+
+def _promise(tx: Transaction, draft: Draft) -> bool:
+    """Whether a place of the slot can be kept for this person as long as they may answer; true where it is about none.
+
+    Who is not spoken to in the end gives it back as the moment is settled.
+    """
+    send = draft.send()
+    if send is None or draft.at is None or draft.at.slot is None:
+        return True
+    at, _, said = send
+    slot = draft.at.slot
+    until = expiry(said.offer, slot, at.now)
+    return slots.promise(tx, slot.id, draft.moment.customer_id, until=until, now=at.now)
 
 
 def _silenced(tx: Transaction, refused: Iterable[Made], now: datetime) -> list[Decision]:

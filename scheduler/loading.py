@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from domain.context import Ground, Known
 from domain.decisions import Cause, Moment
 from domain.holdout import NEVER, Member
+from domain.ids import parse_id
 from domain.offers import Offer
 from domain.people import Consents, Mode, Wheel
 from domain.places import Store
 from domain.policy import Brand
+from domain.slots import Slot
 from domain.weather import Cell, Observation
 from scheduler import proof
 from scheduler.context.build import Scene, scene
@@ -26,6 +30,7 @@ from storage import (
     offers,
     places,
     profiles,
+    slots,
     stores,
     weather,
 )
@@ -45,6 +50,7 @@ def scenes(
     grounds = _grounds(tx, moments, now, weather_max_age)
     people = _people(tx, moments, grounds.values(), now)
     premises = {key: Premises(ground.stores) for key, ground in grounds.items()}
+    vacancies = _slots(tx, moments, now)
     return [
         scene(
             moment,
@@ -52,10 +58,26 @@ def scenes(
             grounds[_key(moment)],
             premises[_key(moment)],
             now=now,
-        )
+        )._replace(slot=vacancies.get(moment.id))
         for moment in moments
         if moment.customer_id in people
     ]
+
+
+def _slots(tx: Transaction, moments: Sequence[Moment], now: datetime) -> dict[str, Slot]:
+    """The slot of each moment that is about one, without the place that is kept for this very person."""
+    about = [each for each in moments if each.cause is Cause.SLOT and parse_id(each.key)]
+    if not about:
+        return {}
+    found = slots.by_ids(tx, {each.key for each in about}, now=now)
+    own = slots.promised(tx, list(found), [each.customer_id for each in about], now=now)
+    return {
+        each.id: msgspec.structs.replace(
+            slot, promised=slot.promised - ((each.key, each.customer_id) in own)
+        )
+        for each in about
+        if (slot := found.get(each.key))
+    }
 
 
 def today(brand: Brand, now: datetime) -> str:

@@ -18,6 +18,7 @@ from liquid.exceptions import (
     LiquidTypeError,
     LiquidValueError,
     LoopIterationLimitError,
+    UndefinedError,
 )
 from liquid.expression import Expression
 from liquid.extra import Currency, DateTime, Number, Unit
@@ -104,6 +105,8 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     """The filter, refusing results that only grow: the output limit alone would come after the memory is gone."""
 
     def bounded(*args: Any, **kwargs: Any) -> Any:
+        if function in _BABEL.values() and isinstance(args[0], FalsyStrictUndefined):
+            raise UndefinedError(args[0].msg, token=None)  # rather than show a price of nothing
         result = function(*args, **kwargs)
         if isinstance(result, str | list | tuple) and len(result) > OUTPUT:
             raise LiquidValueError("a filter made a text too long", token=None)

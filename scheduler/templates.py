@@ -16,8 +16,10 @@ from liquid.exceptions import LiquidError, UndefinedError
 
 from domain.errors import Fault, Invalid
 from domain.messages import Push
-from domain.offers import OfferBody, WeatherWord
+from domain.offers import OfferBody, OfferKind, WeatherWord
+from domain.people import Mode
 from domain.places import Store
+from domain.slots import Slot
 from domain.values import Value
 from scheduler.safe_liquid import FILTERS, parse, said
 
@@ -33,6 +35,9 @@ VARIABLES = {
     "weather.word": "clear, clouds, fog, drizzle, rain, snow or thunder; known where `when.weather` is set",
     "weather.temperature": "°C; known where `when.weather` is set",
     "weather.wind": "m/s; known where `when.weather` is set",
+    "slot.starts_at": "a time; known in offers of kind `slot`",
+    "slot.service": "what the free place is for; known in offers of kind `slot`",
+    "slot.price": "money, in `offer.currency`; may be missing",
     "now": "the time of the decision",
 }
 
@@ -40,6 +45,7 @@ _HINTS = {
     "offer.starts_at": "set `life.starts_at`",
     "offer.ends_at": "set `life.ends_at`",
     "weather": "it is known only where `when.weather` is set",
+    "slot": "it is known only in offers of kind `slot`",
 }
 
 
@@ -54,6 +60,7 @@ class Variables(Value):
     word: WeatherWord | None = None
     temperature: float | None = None
     wind: float | None = None
+    slot: Slot | None = None
 
 
 class Unrendered(Value):
@@ -173,7 +180,7 @@ def _wrong(source: str, body: OfferBody) -> Iterable[str]:
 def _bare(source: str, body: OfferBody) -> None:
     """Renders with as little as can be known. What is missing may stop it there; nothing else may."""
     try:
-        _text(source, _known(body, "en", _NOTHING_KNOWN))
+        _text(source, _known(body, "en", _least(body)))
     except UndefinedError:
         return
 
@@ -213,7 +220,7 @@ def _names(template: BoundTemplate) -> set[str]:
 def _fails_without(name: str, source: str, body: OfferBody) -> bool:
     known = _known(body, "en", _widest(body))
     root, _, leaf = name.partition(".")
-    if root in ("offer", "now"):  # the same for everybody, and checked
+    if root in ("offer", "now") or name in _OF_EVERY_SLOT:  # the same for everybody, and checked
         return False
     if leaf:
         known[root] = {key: value for key, value in known[root].items() if key != leaf}
@@ -232,7 +239,7 @@ def _text(source: str, known: dict[str, Any]) -> str:
 
 def _known(body: OfferBody, formats: str, variables: Variables) -> dict[str, Any]:
     """The variables as the texts see them. What is None is left out, so that it counts as missing."""
-    store, distance = variables.store, variables.distance_m
+    store, distance, slot = variables.store, variables.distance_m, variables.slot
     known = {
         "customer": _given(first_name=variables.first_name or None),
         "store": _given(name=store.name, address=store.address) if store else {},
@@ -248,6 +255,9 @@ def _known(body: OfferBody, formats: str, variables: Variables) -> dict[str, Any
             temperature=variables.temperature,
             wind=variables.wind,
         ),
+        "slot": _given(starts_at=slot.starts_at, service=slot.service, price=slot.price)
+        if slot
+        else {},
         "now": variables.now,
         "locale": formats,
         "timezone": variables.zone,
@@ -262,7 +272,12 @@ def _given(**values: Any) -> dict[str, Any]:
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NOTHING_KNOWN = Variables(now=_LONG_AGO, zone="UTC", distance_m=0.0)
+_OF_EVERY_SLOT = ("slot.starts_at", "slot.service")
 _WIDE = "𝐖"  # four bytes, the most a character takes
+_WIDEST_SLOT = Slot(
+    id="", brand_id="", mode=Mode.LIVE, external_id="", store_id="", service=_WIDE * 200,
+    starts_at=_LONG_AGO, ends_at=_LONG_AGO, capacity=1, price=1_000_000.12,
+)  # fmt: skip
 
 
 def _widest(body: OfferBody) -> Variables:
@@ -281,6 +296,16 @@ def _widest(body: OfferBody) -> Variables:
         word=WeatherWord.THUNDER if weather else None,
         temperature=-100.123 if weather else None,
         wind=100.123 if weather else None,
+        slot=_WIDEST_SLOT if body.kind is OfferKind.SLOT else None,
+    )
+
+
+def _least(body: OfferBody) -> Variables:
+    """As little as can be known; the slot of a slot's offer always is, but for its price."""
+    if body.kind is not OfferKind.SLOT:
+        return _NOTHING_KNOWN
+    return msgspec.structs.replace(
+        _NOTHING_KNOWN, slot=msgspec.structs.replace(_WIDEST_SLOT, service="x", price=None)
     )
 
 
@@ -289,7 +314,7 @@ def _situations(body: OfferBody) -> Iterator[Variables]:
     yield widest
     yield msgspec.structs.replace(widest, distance_m=0.0, temperature=0.0, wind=0.0)
     yield msgspec.structs.replace(widest, first_name=None, distance_m=None)
-    yield _NOTHING_KNOWN
+    yield _least(body)
     for word in WeatherWord if body.when.weather else ():
         yield msgspec.structs.replace(widest, word=word)
         yield msgspec.structs.replace(widest, word=word, temperature=40.123)

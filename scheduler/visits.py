@@ -8,7 +8,7 @@ from domain.people import Mode
 from domain.places import TransitionType
 from domain.values import Value
 from geofence.presence import FENCE_CHANGED, Transition
-from scheduler import moments, profiles, proof
+from scheduler import moments, profiles, proof, slots
 from scheduler.receipts import Passage
 from storage import fences, visits
 from storage.engine import Transaction
@@ -51,8 +51,14 @@ def follow_up(
         mode=whose.mode,
         now=now,
     )
-    dwelled = [each.occurred_at for each in at_stores if each.type is TransitionType.DWELL]
-    proof.note_stays(tx, whose.customer_id, dwelled, brand_id=whose.brand_id, mode=whose.mode)
+    stays = [
+        (names[each.fence].store_id or "", each.occurred_at)
+        for each in at_stores
+        if each.type is TransitionType.DWELL
+    ]
+    slots.note_stays(tx, whose.customer_id, stays, brand_id=whose.brand_id)
+    times = [at for _, at in stays]
+    proof.note_stays(tx, whose.customer_id, times, brand_id=whose.brand_id, mode=whose.mode)
     return tuple(
         Passage(
             geofence=names[each.fence].external_id,

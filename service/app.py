@@ -25,6 +25,7 @@ from service.api import (
     nearby,
     offers,
     preferences,
+    slots,
     stats,
     stores,
     uplift,
@@ -69,6 +70,7 @@ _BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (
     decisions.blueprint,
     messages.blueprint,
     stats.blueprint,
+    slots.blueprint,
     uplift.blueprint,
 )
 

@@ -20,6 +20,7 @@ from scheduler.engine import Engine
 from scheduler.housekeeping import Housekeeping, Single
 from scheduler.ingest import Ingest
 from scheduler.loop import Job, Loop
+from scheduler.slots import Waves
 from scheduler.silences import Silences
 from scheduler.weather import client
 from scheduler.weather.watch import Watch
@@ -163,11 +164,16 @@ class Process:
         )
         ingest = Ingest(clock=self._clock, fences=self.parts.fences, database=self.database)
         housekeeping = Housekeeping(database=self.database, clock=self._clock)
+        waves = Waves(
+            database=self.database, clock=self._clock, wake=lambda: self._wake("decide")
+        )
+        asking = self._single(Job("slots", waves.tick, 1.0))
         silences = Silences(database=self.database, clock=self._clock)
         jobs = [
             Job("decide", engine.tick, 0.25),
             Job("dwell", self._waking(ingest.pass_time), 1.0),
             self._single(Job("housekeeping", housekeeping.tick, 60.0)),
+            Job("slots", lambda: waves.waiting() and asking.run(), 1.0),
             self._single(Job("silences", silences.tick, 60.0)),
         ]
         if provider := client.provider(self._settings):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from domain import ledger
 from domain.decisions import TOLD, Cause, Outcome
 from domain.people import Customer, Device, Purpose
-from storage import consents, customers, holdouts, outcomes, withdrawal
+from storage import consents, customers, holdouts, outcomes, patrons, slots, withdrawal
 from storage.engine import Transaction
 from storage.models import (
     ConsentEntryRow,
@@ -67,6 +67,8 @@ def merge(tx: Transaction, *, anonymous: Customer, known: Customer, now: datetim
     _join_consents(tx, anonymous.id, known)
     holdouts.join(tx, anonymous.id, known.id)
     outcomes.join(tx, anonymous.id, known.id)
+    patrons.join(tx, anonymous.id, known.id)
+    slots.join(tx, anonymous.id, known.id)
     for table in _MOVING:
         _hand_over(tx, table, anonymous.id, known.id)
     _join_customers(tx, anonymous.id, known.id)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from storage.engine import Transaction
 from storage.models import (
+    BookingRow,
     ConsentEntryRow,
     ConsentRow,
     CustomerRow,
@@ -20,9 +21,11 @@ from storage.models import (
     MessageRow,
     MomentRow,
     OutcomeRow,
+    PatronRow,
     PlacesRow,
     PositionRow,
     ProfileRow,
+    PromiseRow,
     RawFixRow,
     ReceivedRow,
     VisitRow,
@@ -96,6 +99,9 @@ PERSONAL = (
     Personal(MomentRow, _by_customer(MomentRow)),
     Personal(EventRow, _by_customer(EventRow)),
     Personal(VisitRow, _by_customer(VisitRow)),
+    Personal(PromiseRow, _by_customer(PromiseRow)),
+    Personal(BookingRow, _by_customer(BookingRow)),
+    Personal(PatronRow, _by_customer(PatronRow)),
     Personal(OutcomeRow, _by_customer(OutcomeRow)),
     Personal(MemberRow, _by_customer(MemberRow)),
     Personal(PositionRow, _positions),

@@ -14,7 +14,7 @@ from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
-from storage import messages, outcomes, places, profiles
+from storage import messages, outcomes, patrons, places, profiles
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -185,6 +185,11 @@ def _without_purchase(tx: Transaction, row: sa.Row[tuple[str, dict[str, object]]
 _TOLD = sa.and_(MomentRow.cause == Cause.OCCASION, MomentRow.key.startswith(TOLD))
 
 
+def _forget_stores(tx: Transaction, customer_id: str, now: datetime) -> int:
+    """Which stores they come to, and for which services."""
+    return patrons.forget(tx, customer_id)
+
+
 def _forget_outcomes(*signs: Sign) -> Step:
     """What people brought by day, as far as it rests on this; the brand's own sums stay as they are."""
 
@@ -235,6 +240,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("positions", _delete_positions),
         ("raw_fixes", _delete_raw_fixes),
         ("visits", _delete_visits),
+        ("patrons", _forget_stores),
         ("outcome_days", _forget_outcomes(Sign.PLACE)),
         ("events", _delete_place_events),
         ("profiles", _delete_profile),
@@ -249,12 +255,14 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("known_places", _delete_known_places),
         ("stays", _forget_stays),
         ("visits", _delete_past_visits),
+        ("patrons", _forget_stores),
         ("outcome_days", _forget_outcomes(Sign.PLACE)),
         ("moments", _delete_open_moments(*_BY_HABIT)),
         *_CHOICES,
     ),
     Purpose.PURCHASES: (
         ("events", _delete_purchases),
+        ("patrons", _forget_stores),
         ("outcome_days", _forget_outcomes(Sign.ORDER)),
         ("profiles", _delete_profile),
         ("moments", _delete_open_moments(*_BY_HABIT, Cause.EVENT)),

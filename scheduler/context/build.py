@@ -12,6 +12,7 @@ from domain.decisions import Cause, Moment
 from domain.offers import Offer
 from domain.people import Purpose
 from domain.places import LatLon, Store
+from domain.slots import Slot, Vacancy
 from domain.weather import Cell
 from scheduler.context import traits
 from scheduler.context.chances import p_visits
@@ -37,6 +38,7 @@ class Scene(NamedTuple):
     premises: Premises
     now: datetime
     zone: ZoneInfo | None
+    slot: Slot | None = None  # its places that are promised to others count as promised
 
 
 def scene(
@@ -85,6 +87,7 @@ def person(at: Scene) -> Context:
             sorted(sent.at for sent in known.sent if sent.seen and sent.at > at.now - _MEMORY)
         ),
         draw=known.member.draw,
+        slot=Vacancy(service=at.slot.service, free=at.slot.free) if at.slot else None,
         likely=_likely(at),
     )
 
@@ -204,6 +207,8 @@ def _store(at: Scene, mine: Sequence[Store], position: LatLon | None) -> Store |
 def _arrival(at: Scene, distance_m: float | None) -> datetime:
     """When the person would be at the store: after a walk, or at the window that a habit foretells."""
     walk = min(_LONGEST_WALK, timedelta(seconds=(distance_m or 0.0) / _WALK_MPS))
+    if at.slot:
+        return at.slot.starts_at
     if at.moment.cause is Cause.HABIT:
         return max(at.now + walk, at.moment.due_at + LEAD)
     return at.now + walk

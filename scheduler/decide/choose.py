@@ -121,7 +121,7 @@ def _not_worth_it(best: Score, policy: Policy) -> Verdict:
 def _better_later(context: Context, best: Score, policy: Policy, model: Model) -> Verdict | None:
     """Holds an offer that fits at any time, where this person's own likely window is soon and much better."""
     at, when, ends = context.likely.at, best.offer.body.when, best.offer.body.life.ends_at
-    if not policy.hold or at is None or context.cause is Cause.HABIT:
+    if not policy.hold or at is None or context.cause in (Cause.HABIT, Cause.SLOT):
         return None
     bound = when.hours or when.weather or (when.place and (when.place.within_m or when.place.via))
     if bound or at > context.decided_at + HOLD_WITHIN or (ends and at >= ends):

@@ -84,6 +84,22 @@ def _cause(context: Context, offer: Offer, _candidate: Candidate) -> Found:
     return "other_cause", f"It is said only at a moment of {via}.", f"A moment of {via} comes."
 
 
+def _slot(context: Context, offer: Offer, _candidate: Candidate) -> Found:
+    """A free place is offered by offers of that kind, and they offer nothing else."""
+    vacancy, about = context.slot, offer.body.about.services
+    if (offer.body.kind is OfferKind.SLOT) is not (context.cause is Cause.SLOT):
+        if context.cause is Cause.SLOT:
+            return "other_cause", "The moment is about a free place.", "Another moment comes."
+        return "other_cause", "It is said only where a place is free.", "A place becomes free."
+    if context.cause is not Cause.SLOT:
+        return None
+    if vacancy is None or vacancy.free <= 0:
+        return "slot_full", "No place is left.", "A place becomes free again."
+    if about and vacancy.service not in about:
+        return "other_service", f"It is not about {vacancy.service}.", "Such a place becomes free."
+    return None
+
+
 def _place(_context: Context, offer: Offer, candidate: Candidate) -> Found:
     place = offer.body.when.place
     if candidate.elsewhere:
@@ -225,6 +241,7 @@ _ON_OFFER = (
     _refused,
     _audience,
     _cause,
+    _slot,
     _place,
     _hours,
     _weather,

@@ -20,6 +20,7 @@ _NEEDS = {
     Cause.DWELL: Purpose.LOCATION,
     Cause.WEATHER: Purpose.LOCATION,
     Cause.HABIT: Purpose.HABITS,
+    Cause.SLOT: Purpose.HABITS,
     Cause.SLIPPING: Purpose.HABITS,
     Cause.CADENCE: Purpose.HABITS,
 }

@@ -18,11 +18,13 @@ from storage.models.places import (
     VisitRow,
 )
 from storage.models.proof import CountRow, MemberRow, OutcomeRow, RemainRow, ShareRow
+from storage.models.slots import BookingRow, PatronRow, PromiseRow, SlotRow
 from storage.models.tastes import BrandTastesRow
 
 metadata = Base.metadata
 
 __all__ = [
+    "BookingRow",
     "BrandProfileRow",
     "BrandRow",
     "BrandTastesRow",
@@ -50,13 +52,16 @@ __all__ = [
     "OfferRevisionRow",
     "OfferRow",
     "OutcomeRow",
+    "PatronRow",
     "PlacesRow",
     "PositionRow",
     "ProfileRow",
+    "PromiseRow",
     "RawFixRow",
     "ReceivedRow",
     "RemainRow",
     "ShareRow",
+    "SlotRow",
     "StoreRow",
     "VisitRow",
     "metadata",

@@ -15,6 +15,7 @@ from domain.people import Mode, Profile
 from storage import decisions, messages, moments
 from storage.engine import Database, Transaction
 from storage.models import (
+    BookingRow,
     ConsentEntryRow,
     ConsentRow,
     CustomerRow,
@@ -27,11 +28,14 @@ from storage.models import (
     MessageRow,
     MomentRow,
     OutcomeRow,
+    PatronRow,
     PlacesRow,
     PositionRow,
     ProfileRow,
+    PromiseRow,
     RawFixRow,
     ReceivedRow,
+    SlotRow,
     VisitRow,
     metadata,
 )
@@ -77,6 +81,11 @@ class Life:
         self._add(tx, ReceivedRow, scope_id=self.device_id)
         self._add(tx, MemberRow)
         self._add(tx, OutcomeRow)
+        self._add(tx, PatronRow)
+        slot_id = new_id()
+        self._add(tx, SlotRow, id=slot_id, mode="live", external_id=slot_id, service="")
+        self._add(tx, PromiseRow, slot_id=slot_id)
+        self._add(tx, BookingRow, slot_id=slot_id)
         self._add(tx, IdempotencyRow, scope_id=self.device_id, body=b'{"first_name": "x"}')
 
     def _get(self, tx: Transaction) -> None:

@@ -12,6 +12,7 @@ from scheduler.dispatch import Dispatcher
 from scheduler.engine import Engine
 from scheduler.fences import FenceCache
 from scheduler.ingest import Ingest
+from scheduler.slots import Waves
 from storage import messages
 from storage.engine import Database, Transaction
 from storage.models import DeviceRow, PositionRow, metadata
@@ -54,6 +55,7 @@ class Ticks:
             check=recheck.reasons_against,
             route=lambda _brand, _mode: None,
         )
+        self.waves = Waves(database=database, clock=clock)
         self.ingest = Ingest(clock=clock, fences=FenceCache(database), database=database)
 
     def all(self) -> list[object]:
@@ -63,6 +65,8 @@ class Ticks:
             self.dispatcher.tick(),
             self.dispatcher.sweep(),
             self.ingest.pass_time(),
+            self.waves.waiting(),
+            self.waves.tick(),
         ]
 
 
@@ -103,7 +107,7 @@ def _be_somewhere(tx: Transaction) -> None:
 def test_no_statement_of_an_idle_tick_reads_a_whole_table(lived_in: Database) -> None:
     ticks, plans = Ticks(lived_in), Plans(lived_in)
 
-    assert ticks.all() == [0, 0, 0, False]
+    assert ticks.all() == [0, 0, 0, False, False, 0]
 
     steps = plans.steps()
     assert len(steps) >= 4

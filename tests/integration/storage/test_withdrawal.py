@@ -115,6 +115,7 @@ def test_withdrawing_location_deletes_where_somebody_was_and_what_was_made_of_it
         "positions": 1,
         "raw_fixes": 0,
         "visits": 2,
+        "patrons": 0,
         "outcome_days": 0,
         "events": 2,
         "profiles": 1,

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from domain.errors import Fault, Invalid
 from domain.messages import Push
 from domain.offers import OfferBody, WeatherWord
+from domain.people import Mode
 from domain.places import Store
+from domain.slots import Slot
 from scheduler import templates
 from scheduler.safe_liquid import FILTERS
 from scheduler.templates import Unrendered, Variables, check, nearest, render, warnings, widest
@@ -28,7 +30,12 @@ SOMEBODY = Variables(
     word=WeatherWord.RAIN,
     temperature=-3.0,
     wind=4.0,
-)
+    slot=Slot(
+        id="", brand_id="", mode=Mode.LIVE, external_id="", store_id="", service="haircut",
+        starts_at=datetime(2026, 5, 7, 9, 0, tzinfo=UTC), ends_at=datetime(2026, 5, 7, 10, 0, tzinfo=UTC), capacity=1,
+        price=30.0,
+    ),
+)  # fmt: skip
 STRANGER = Variables(now=SOMEBODY.now, zone="Europe/Helsinki")
 
 
@@ -302,6 +309,17 @@ def test_the_widest_push_is_looked_for_in_every_situation(condition: str) -> Non
     assert len(widest(offer)["en"].body) > 900
 
 
+def test_a_slot_is_known_in_its_own_offers_alone() -> None:
+    text = "{{ slot.service }} at {{ slot.starts_at | datetime: format: 'HH:mm' }}, {{ slot.price | currency }}"
+    [fault] = _faults(_offer(body=text))
+    assert "offers of kind `slot`" in fault.detail
+    check(offer := _offer(body=text, kind="slot"))
+    assert [each.detail.split("`")[1] for each in warnings(offer)] == ["slot.price"]
+    push = render(offer, locale="en", variables=SOMEBODY)
+    assert isinstance(push, Push)
+    assert push.body == "haircut at 12:00, €30.00"
+
+
 def test_the_catalogue_is_complete() -> None:
     """Every variable can be said, and every one that is said is in the catalogue."""
     for name in templates.VARIABLES:
@@ -309,6 +327,7 @@ def test_the_catalogue_is_complete() -> None:
             body=f"{{{{ {name} }}}}",
             **RAIN,
             life={"starts_at": SOMEBODY.now, "ends_at": SOMEBODY.now},
+            kind="slot" if name.startswith("slot.") else "discount",
         )
         check(offer)
         assert isinstance(render(offer, locale="en", variables=SOMEBODY), Push)
