@@ -125,10 +125,8 @@ class _Plan(NamedTuple):
 
 _ALWAYS, _OFFER, _FIRST_COLUMN = 0, 1, 2
 _OWNERS = {Own.SEGMENT: "segment", Own.PERSON: "person"}
-_SLOPE, _BEND = (
-    math.sqrt(3),
-    math.sqrt(5) / 2,
-)  # both have a mean square of 1 over evenly spread ranks
+_SLOPE = math.sqrt(3)  # gives ranks that are spread evenly a mean square of 1
+_BEND = math.sqrt(5) / 2  # does so for 3 rank² − 1
 
 
 class Phrasing:

@@ -46,7 +46,7 @@ def test_one_persons_own_terms_foretell_real_answers(study: Study) -> None:
     assert scores.log_loss(own, y) <= scores.log_loss(alike, y) - 0.05
 
 
-@pytest.mark.parametrize(("price", "least"), [(0.55, 1350), (0.7, 340)])
+@pytest.mark.parametrize(("price", "least"), [(0.7, 380)])
 def test_pushing_real_people_by_their_own_terms_earns(
     study: Study, price: float, least: float
 ) -> None:
