@@ -1,7 +1,7 @@
 """What an event teaches of a person beyond their rhythm: tastes, traits, occasions and weariness. Pure, O(1)."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from domain.people import Profile
 from domain.tastes import Everybody
 from scheduler.context import fatigue, occasions, tastes, traits
 
+_BOOKED_AHEAD = timedelta(days=730)  # what lies further off is a mistake
 _RETURNING = ("reservation", "reservation_cancelled", "occasion")
 TYPES = frozenset(("order", "visit", *_RETURNING, *ANSWERS))
 
@@ -99,29 +100,29 @@ def _lines(order: Event, items: Mapping[str, Item]) -> list[LineItem]:
 
 
 def _returning(known: Occasions, event: Event, zone: ZoneInfo, *, today: date) -> Occasions:
-    day = _day(event, zone)
+    said = _said_day(event, zone)
+    day = said or event.occurred_at.astimezone(zone).date()
     kind = _text(event, "occasion") or _text(event, "kind")
     if event.type == "occasion":
         return occasions.with_yearly(known, day, kind=kind or "occasion")
     if event.type == "reservation":
-        return occasions.with_reservation(known, day, today=today, kind=kind)
-    return occasions.without(known, day)
+        near = abs(day - event.occurred_at.date()) <= _BOOKED_AHEAD
+        return occasions.with_reservation(known, day, today=today, kind=kind) if near else known
+    return occasions.without(known, said)
 
 
-def _day(event: Event, zone: ZoneInfo) -> date:
-    """The local day it is about: `properties.starts_at` or `properties.date` where given, else that of the event."""
-    for name in ("starts_at", "date"):
-        if (text := _text(event, name)) and (found := _read(text, zone)):
-            return found
-    return event.occurred_at.astimezone(zone).date()
+def _said_day(event: Event, zone: ZoneInfo) -> date | None:
+    """The local day that `properties.starts_at` or `properties.date` names, a date or a time with its offset."""
+    texts = (_text(event, name) for name in ("starts_at", "date"))
+    return next((day for text in texts if text and (day := _read(text, zone))), None)
 
 
 def _read(text: str, zone: ZoneInfo) -> date | None:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(zone).date() if at.tzinfo else at.date()
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(zone).date() if at.tzinfo else at.date()
 
 
 def _text(event: Event, name: str) -> str | None:

@@ -15,7 +15,7 @@ import msgspec
 from domain.occasions import PERIODS, Occasions, Yearly
 from domain.people import Occasion, sensitive_word
 from scheduler.context.evidence import SURE
-from scheduler.context.tastes import short
+from scheduler.context.tastes import LONGEST_NAME
 
 _EPOCH = date(1970, 1, 1)
 _STEPS = (0.85, 0.1, 0.03)  # one period later, or one or two were left out
@@ -72,10 +72,11 @@ def with_yearly(known: Occasions, day: date, *, kind: str) -> Occasions:
     return msgspec.structs.replace(known, yearly=_remembered(known.yearly, kind, day))
 
 
-def without(known: Occasions, day: date) -> Occasions:
-    """After a cancellation of what was booked for this local date; of the only thing booked, whatever the date."""
-    alone = len(known.booked) == 1
-    left = tuple(each for each in known.booked if each != _number(day) and not alone)
+def without(known: Occasions, day: date | None) -> Occasions:
+    """After a cancellation of what was booked for this local date; where it was not said, of the only thing booked."""
+    if day is None:
+        return msgspec.structs.replace(known, booked=()) if len(known.booked) == 1 else known
+    left = tuple(each for each in known.booked if each != _number(day))
     return msgspec.structs.replace(known, booked=left)
 
 
@@ -150,12 +151,17 @@ def _next_of(month_day: int, today: date) -> date:
 
 
 def _remembered(table: Sequence[Yearly], kind: str, day: date) -> tuple[Yearly, ...]:
-    name, number = short(kind), _number(day)
+    name, number = _cut(kind), _number(day)
     old = next((each for each in table if each.kind == name), None)
     times = old.times + (number - old.last > 180) if old else 1
     new = Yearly(kind=name, month_day=day.month * 100 + day.day, times=times, last=number)
     others = [each for each in table if each.kind != name]
     return tuple([new, *others][:_MOST_YEARLY])
+
+
+def _cut(kind: str) -> str:
+    """As much of the word as a profile has room for."""
+    return kind.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 def _kept(known: Occasions, number: int) -> Occasions:

@@ -8,6 +8,7 @@ from flask_smorest import Blueprint
 
 from domain.access import Principal
 from domain.people import Preferences
+from scheduler import profiles
 from service.auth import Authenticator
 from service.parts import Parts
 from service.schemas.base import value_of
@@ -43,9 +44,12 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         wanted = value_of(body, Preferences)
 
         def work(tx: Transaction) -> dict[str, Any]:
-            customer_id = devices.owner(tx, principal.device_id or "")
+            customer_id, now = devices.owner(tx, principal.device_id or ""), parts.clock.now()
             customers.save_preferences(tx, customer_id, wanted)
-            return shown(tx, customer_id, parts.clock.now())
+            profiles.refresh(
+                tx, [customer_id], now=now
+            )  # what is foreseen lies outside new silence
+            return shown(tx, customer_id, now)
 
         return parts.database.write(work)
 
