@@ -43,7 +43,7 @@ class Scenario(Value, forbid_unknown_fields=True):
             raise ValueError("error_rate is a share from 0 to 1, and errors names one way at least")
         if self.latency_ms < 0 or (self.latency_p95_ms or self.latency_ms) < self.latency_ms:
             raise ValueError("latency_ms is at least 0, and latency_p95_ms not below it")
-        if min(self.per_minute or 1, self.goaway_every or 1) < 1:
+        if any(most is not None and most < 1 for most in (self.per_minute, self.goaway_every)):
             raise ValueError("per_minute and goaway_every are at least 1")
 
 

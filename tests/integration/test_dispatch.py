@@ -14,7 +14,7 @@ from domain.ids import new_id
 from domain.messages import DeliveryStatus, Envelope, Message, Outcome, Push
 from domain.people import Mode
 from domain.policy import Brand
-from notifiers.base import Notifier
+from notifiers.base import Notifier, Start
 from scheduler.dispatch import Dispatcher
 from storage import brands, messages
 from storage.engine import Database, Transaction
@@ -333,3 +333,107 @@ def test_several_senders_at_once_post_nothing_twice(outbox: Outbox) -> None:
     assert all(dispatcher.close() for dispatcher in dispatchers)
     assert [outbox.state(message) for message in sent] == ["sent"] * 40
     assert len(outbox.notifier.posted) == 40
+
+
+class Multiplexing(Scripted):
+    """Takes many attempts at once and answers each from another thread, in the order of `ends`."""
+
+    def __init__(self, answers: dict[str, Outcome | None] | None = None) -> None:
+        super().__init__()
+        self._ends = answers or {}
+        self.together: list[int] = []
+
+    def start(self, starts: Sequence[Start]) -> None:
+        self.together.append(len(starts))
+        self.posted += [start.envelope for start in starts]
+        threading.Thread(target=self._answer, args=(starts,)).start()
+
+    def _answer(self, starts: Sequence[Start]) -> None:
+        for start in starts:
+            start.done(self._ends.get(start.envelope.target.value, ACCEPTED))
+
+
+def test_a_way_out_that_multiplexes_is_given_a_batch_at_once(outbox: Outbox) -> None:
+    sent = [outbox.put(outbox.customer(f"phone{n}", f"tablet{n}")) for n in range(5)]
+    many = Multiplexing()
+    drain(outbox.dispatcher(notifier=many))
+    assert many.together == [10]
+    assert {outbox.state(message) for message in sent} == {"sent"}
+
+
+def test_what_could_not_start_in_time_is_queued_again_for_that_device_alone(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("late", "timely"))
+    slow = outbox.dispatcher(notifier=Multiplexing({"late": None}), concurrency=2)
+    slow.tick()
+    assert until(lambda: outbox.state(message) == "queued")
+    assert outbox.deliveries(message) == ["accepted"]
+    assert slow.close()
+    drain(outbox.dispatcher())
+    assert [envelope.target.value for envelope in outbox.notifier.posted] == ["late"]
+    assert (outbox.state(message), outbox.deliveries(message)) == ("sent", ["accepted"] * 2)
+
+
+def test_outcomes_of_a_batch_are_told_apart(outbox: Outbox) -> None:
+    answers = {"a": ACCEPTED, "b": GONE, "c": LOST, "d": None}
+    messages_of = {name: outbox.put(outbox.customer(name)) for name in answers}
+    dispatcher = outbox.dispatcher(notifier=Multiplexing(answers), concurrency=4)
+    dispatcher.tick()
+    assert until(lambda: outbox.state(messages_of["d"]) == "queued")
+    assert dispatcher.close()
+    states = {name: outbox.state(message) for name, message in messages_of.items()}
+    assert states == {"a": "sent", "b": "failed", "c": "unknown", "d": "queued"}
+    with outbox.database.read() as tx:
+        named = tx.execute(sa.select(DeliveryRow.provider_id, DeliveryRow.status)).all()
+        alive = set(tx.execute(sa.select(DeviceRow.target_value)).scalars())
+    assert {row.status: row.provider_id for row in named} == {
+        "accepted": ACCEPTED.provider_id, "unregistered": None, "unknown": None,
+    }  # fmt: skip
+    assert alive == {"a", None, "c", "d"}
+
+
+def test_one_message_that_cannot_be_prepared_spares_the_others(outbox: Outbox) -> None:
+    good = [outbox.put(outbox.customer(f"phone{n}")) for n in range(3)]
+    bad = outbox.put(outbox.customer("poison"))
+
+    def check(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Reason]:
+        if any(each.message.id == bad for each in queued):
+            raise ValueError("poison")
+        return {}
+
+    dispatcher = Dispatcher(
+        database=outbox.database,
+        clock=outbox.clock,
+        check=check,
+        route=lambda brand, mode: ("p", outbox.notifier),
+    )
+    drain(dispatcher)
+    assert {outbox.state(message) for message in good} == {"sent"}
+    assert outbox.state(bad) == "cancelled"
+    assert len(outbox.notifier.posted) == 3
+
+
+def test_what_a_way_out_raises_is_unknown(outbox: Outbox) -> None:
+    class Broken(Scripted):
+        def send(self, envelope: Envelope) -> Outcome:
+            raise RuntimeError("a bug")
+
+    message = outbox.put(outbox.customer("phone"))
+    drain(outbox.dispatcher(notifier=Broken()))
+    assert outbox.state(message) == "unknown"
+
+
+def test_all_brands_of_a_project_that_asks_to_wait_are_left_alone(outbox: Outbox) -> None:
+    busy = Outcome(status=DeliveryStatus.UNAVAILABLE, error_code="QUOTA_EXCEEDED", retry_after_s=30)
+    dispatcher = outbox.dispatcher(notifier=Scripted({"phone": busy}))
+    first = outbox.put(outbox.customer("phone"))
+    dispatcher.tick()
+    assert until(lambda: outbox.state(first) == "failed")
+    outbox.brand = outbox.database.write(
+        lambda tx: brands.create(
+            tx, slug="cake", name="Cake", time_zone="UTC", now=outbox.clock.now()
+        )
+    )
+    second = outbox.put(outbox.customer("other"))
+    assert dispatcher.tick() == 0
+    assert dispatcher.close()
+    assert outbox.state(second) == "queued"
