@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,20 @@ def test_who_eats_like_everybody_is_seldom_called_anything() -> None:
     """Whoever takes meat every other time never comes near."""
     brand = everybody(vegetarian=0.5)
     assert shown(orders([item("meat"), item()] * 40, brand)) == set()
+
+
+def test_of_people_who_choose_by_chance_hardly_one_is_ever_called_anything() -> None:
+    chance, brand = Random(11), everybody(vegetarian=0.5)
+    claims = 0
+    for _ in range(200):
+        known: tuple[Leaning, ...] = ()
+        claimed = False
+        for n in range(40):
+            chosen = item("meat") if chance.random() < 0.5 else item()
+            known = with_order(known, [chosen], brand, at=DAY + timedelta(days=n))
+            claimed = claimed or bool(shown(known, DAY + timedelta(days=n)))
+        claims += claimed
+    assert claims <= 6
 
 
 def test_the_evidence_fades() -> None:
