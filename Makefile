@@ -38,8 +38,8 @@ run: setup ## start the demo: the service, the loop, a local FCM emulator and a 
 test: check ## lint, types, import contracts, then every test (ARGS="-k consent")
 	@$(VENV)/python -m pytest -n $(WORKERS) $(ARGS)
 
-chaos: setup ## kill engines and senders all along 4,000 messages; none may be posted twice
-	@CHAOS_MESSAGES=4000 $(VENV)/python -m pytest -q -s tests/acceptance/test_chaos.py $(ARGS)
+chaos: setup ## kill engines and senders all along 5,000 messages; none may be posted twice
+	@CHAOS_MESSAGES=5000 $(VENV)/python -m pytest -q -s tests/acceptance/test_chaos.py $(ARGS)
 
 check: setup ## lint, formatting, types and import contracts
 	$(VENV)/ruff check .

@@ -39,6 +39,7 @@ from notifiers.encode import encode
 from notifiers.firebase import FirebaseNotifier
 from scheduler import recheck
 from scheduler.dispatch import Dispatcher
+from service import logs
 from storage import decisions, messages, offers
 from storage.engine import Database, Transaction
 from storage.models import CustomerRow, MessageRow
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--database", help="URL of an empty PostgreSQL database to use")
     parser.add_argument("--only", action="append", choices=[*PARTS, "whole"], help="these parts")
     chosen = parser.parse_args()
+    logs.configure("warning")  # standard output is the document's
     wanted = chosen.only or [*PARTS, "whole"]
     found: dict[str, Found] = {}
     whole: list[tuple[object, ...]] = []

@@ -191,8 +191,9 @@ class Api:
 class Fcm:
     """A running `whenabouts fcm-emulator`, as its own API shows it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, trust: str | None = None) -> None:
         self.url = url
+        self._trust = trust
 
     def requests(self, **filters: str) -> list[dict[str, Any]]:
         """Every POST of a message, oldest first."""
@@ -209,7 +210,9 @@ class Fcm:
         return Counter(each["target"] for each in self.requests() if each["target"])
 
     def _get(self, path: str, **filters: str) -> Any:
-        return Api(self.url).get(path, **filters)["data"]
+        api = Api(self.url)
+        api.session.verify = self._trust or True
+        return api.get(path, **filters)["data"]
 
 
 @contextmanager
@@ -217,7 +220,8 @@ def emulator(folder: Path, *options: str) -> Iterator[Fcm]:
     """An FCM of its own on a free port."""
     arguments = ("fcm-emulator", "--bind", "127.0.0.1:0", "--json", *options)
     with Running(*arguments, settings={}, log=folder / "fcm.log") as process:
-        yield Fcm(json.loads(process.line('"listening"'))["url"])
+        trust = options[options.index("--tls") + 1] if "--tls" in options else None
+        yield Fcm(json.loads(process.line('"listening"'))["url"], trust=trust)
 
 
 class House:

@@ -33,12 +33,14 @@ def test_kills_cost_at_most_the_posts_in_flight_and_double_none(
 ) -> None:
     database, random = postgres_database, Random(7)
     outbox.fill(database, [f"phone-{n}" for n in range(MESSAGES)])
-    with emulator(tmp_path, "--latency-ms", "120") as fcm:
+    certificate = str(tmp_path / "fcm.pem")
+    with emulator(tmp_path, "--latency-ms", "120", "--tls", certificate) as fcm:
         settings = Settings(
             database_url=database.url.render_as_string(hide_password=False),
             log_level="error",
             threads=4,
             fcm_endpoint=fcm.url,
+            fcm_ca_file=certificate,
             fcm_project="town",
             fcm_credentials="anonymous",
             fcm_concurrency=CONCURRENCY,
