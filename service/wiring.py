@@ -20,8 +20,8 @@ from scheduler.engine import Engine
 from scheduler.housekeeping import Housekeeping, Single
 from scheduler.ingest import Ingest
 from scheduler.loop import Job, Loop
-from scheduler.slots import Waves
 from scheduler.silences import Silences
+from scheduler.slots import Waves
 from scheduler.weather import client
 from scheduler.weather.watch import Watch
 from service.app import create_app

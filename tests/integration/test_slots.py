@@ -344,7 +344,9 @@ def chairs(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory) -> An
     database.close()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=STEPS, capacity=st.integers(0, 3))
 def test_no_order_of_events_promises_more_than_there_is(
     chairs: Salon, steps: list[tuple[str, int]], capacity: int
