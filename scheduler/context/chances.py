@@ -27,6 +27,7 @@ MONTH: Days = 30
 _ONE = np.ones(())
 _LEAST = 1e-9
 _MOST_GAPS = 6.0
+_CERTAIN = 30.0  # visits expected; beyond it the chance of one is 1 to the last bit
 
 # The plain formulas, believed before any visit of the brand: weights of 1 on the logarithms, 0 on the rest.
 MOMENT = Belief(
@@ -68,7 +69,7 @@ def moment_terms(
 def within_terms(pace: Pace, at: Numbers, *, days: int) -> Numbers:
     """(…, 5): 1, logit(1 − e^(−λ·days)), ln(1+recency), min(recency/gap, 6), ln n."""
     silent = recency(pace, at)
-    expected = per_day(pace, at) * days
+    expected = np.minimum(per_day(pace, at) * days, _CERTAIN)
     return _columns(
         _ONE,
         np.log(np.expm1(expected)),

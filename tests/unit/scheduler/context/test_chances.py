@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.people import Profile, Wheel
 from domain.rhythm import BrandRhythm
@@ -92,6 +94,41 @@ def test_what_the_brand_learns_from_visits_is_used() -> None:
     assert brand.moment.odds.mean != ()
     assert 0 < chances.p_within(profile, BrandRhythm(), at=local(84, 8), days=7) < 1
     assert chances.p_within(profile, brand, at=local(84, 8), days=7) > 0.9
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(
+        ("Europe/Helsinki", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
+    ),
+    st.lists(st.integers(0, 500 * 24), max_size=25),
+    st.integers(0, 800 * 24 * 60),
+    st.booleans(),
+)
+def test_a_chance_is_a_probability_at_any_time_of_any_clock(
+    name: str, hours: list[int], minute: int, learned: bool
+) -> None:
+    zone, profile, brand = ZoneInfo(name), Profile(), BrandRhythm()
+    for hour in hours:
+        at = MONDAY + timedelta(hours=hour)
+        stretch = Stretch(profile, at, True, zone)
+        profile = with_visit(profile, at=at, zone=zone, brand=brand)
+        brand = taught(brand, [stretch], at=at) if learned else brand
+    now = MONDAY + timedelta(minutes=minute)
+    found = [
+        chances.p_visit(profile, brand, at=now, zone=zone),
+        chances.p_within(profile, brand, at=now, days=7),
+        chances.p_within(profile, brand, at=now, days=30),
+    ]
+    assert all(0 <= each <= 1 for each in found)
+    assert (max(found) > 0) == bool(hours)
+
+
+def test_who_comes_every_hour_is_certain_to_come() -> None:
+    profile = Profile()
+    for hour in range(24 * 60):
+        profile = with_visit(profile, at=local(0, hour), zone=HELSINKI, brand=Wheel())
+    assert chances.p_within(profile, Wheel(), at=local(60, 1), days=30) == pytest.approx(1)
 
 
 def test_one_person_and_many_have_the_same_shapes() -> None:
