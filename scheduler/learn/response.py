@@ -39,6 +39,7 @@ _FIRST_VARIANCE = {
     "offer_bend": 0.05,
 }
 _OTHERWISE = 0.25
+_FIRST_CERTAINTY = 0.5  # ln τ² may well lie √2 off: the variance a quarter of the first, or four times it
 
 
 class Prediction(NamedTuple):
@@ -256,7 +257,8 @@ class Response:
 def first_spread(group: str) -> Spread:
     """The prior variance from which a group's learning starts."""
     head = group.partition(":")[0]
-    return Spread(log_variance=math.log(_FIRST_VARIANCE.get(head, _OTHERWISE)))
+    variance = _FIRST_VARIANCE.get(head, _OTHERWISE)
+    return Spread(log_variance=math.log(variance), certainty=_FIRST_CERTAINTY)
 
 
 def moderation(s2: float) -> float:

@@ -75,12 +75,12 @@ def test_earlier_answers_count_those_of_the_same_person() -> None:
 
 def test_pushing_by_own_terms_earns_more_than_always_and_than_everybody_alike() -> None:
     rows, _ = world(differ=1.5)
-    always = sum(row.y for row in rows) - 0.6 * len(rows)
-    own = push_net(rows, LAYOUT, Own.PERSON, price=0.6, seed=1)
-    alike = push_net(rows, LAYOUT, Own.NOBODY, price=0.6, seed=1)
+    always = sum(row.y for row in rows) - 0.5 * len(rows)
+    own = push_net(rows, LAYOUT, Own.PERSON, price=0.5, seed=1)
+    alike = push_net(rows, LAYOUT, Own.NOBODY, price=0.5, seed=1)
     assert own.net > alike.net > max(0.0, always)
-    assert own == push_net(rows, LAYOUT, Own.PERSON, price=0.6, seed=1)
-    assert own != push_net(rows, LAYOUT, Own.PERSON, price=0.6, seed=2)
+    assert own == push_net(rows, LAYOUT, Own.PERSON, price=0.5, seed=1)
+    assert own != push_net(rows, LAYOUT, Own.PERSON, price=0.5, seed=2)
 
 
 def test_a_shuffle_is_a_permutation_that_its_seed_decides() -> None:
