@@ -59,6 +59,9 @@ def asked(visits: Histories, *, since: float, least: int, tick: Callable[[int], 
         done = _until(crowd, visits, done, night, everybody, tick)
         everybody.days += len(crowd.known(1))
         crowd.night(night)
+    if not told:
+        none = np.empty(0)
+        return Hours(np.empty(0, dtype=np.int64), none, np.empty((len(MODELS), 0)), none)
     who, at_s = (np.concatenate([each[n] for each in told]) for n in (0, 1))
     said = np.concatenate([each[2] for each in told], axis=1)
     return Hours(who, at_s, said, (next_visits(visits, who, at_s) < AHEAD_S).astype(float))

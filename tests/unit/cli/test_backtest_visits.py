@@ -116,6 +116,15 @@ def test_what_is_missing_is_said_beside_what_was_found(
     assert all(part in result.stderr for part in told), result.stderr
 
 
+@pytest.mark.parametrize("command", ["rhythm", "next-visit", "moment"])
+def test_a_file_of_one_visit_is_refused_with_the_reason(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("card,time\n1,2026-01-05 10:00", "utf-8")
+    result = run(command, path)
+    assert result.exit_code == 2
+    assert str(path) in result.stderr
+
+
 def test_a_time_written_otherwise_names_its_row(tmp_path: Path) -> None:
     path = tmp_path / "some.csv"
     lines = ["card,time", *["1,2026-01-05 10:00"] * 600, "1,5 January"]
