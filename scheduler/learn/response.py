@@ -39,7 +39,7 @@ _FIRST_VARIANCE = {
     "offer_bend": 0.05,
 }
 _OTHERWISE = 0.25
-_FIRST_CERTAINTY = 0.5  # ln τ² may well lie √2 off: the variance a quarter of the first, or four times it
+_FIRST_CERTAINTY = 0.5  # ln τ² may well lie √2 off: a quarter of the first, or four times it
 
 
 class Prediction(NamedTuple):
