@@ -31,6 +31,8 @@ def fence_of(body: dict[str, Any], *, brand_id: str, external_id: str) -> Geofen
     place = "/shape/center" if isinstance(shape, Circle) else "/shape/coordinates"
     on_land(latitude=latitude, longitude=longitude, pointer=place)
     spelled = {**body["shape"], "type": body["shape"]["type"].lower()}
+    if isinstance(shape, Circle):
+        spelled["center"] = spelled["center"][:2]  # an altitude would not survive an export
     known = {"brand_id": brand_id, "external_id": external_id, "shape": spelled}
     return value_of(body, Geofence, id="", **known)
 

@@ -101,6 +101,10 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         detail = data.get("message") or error.description or error.name
         if faults:
             detail = "Some fields are wrong; `errors` names each place."
+        elif status == 413:
+            detail = (
+                f"The body has over {request.max_content_length or 0:,} bytes; send it in parts."
+            )
         response = problem(status, error.name, _CODES.get(status, "error"), detail, faults)
         for name, value in error.get_headers():  # keeps Allow, Retry-After …
             if name.lower() not in ("content-type", "content-length"):

@@ -111,8 +111,10 @@ class Importer:
         """
         self._watch("reading", 0, 0)
         given, left_out = rows.read(body, content_type, kind.columns)
-        if not 1 <= len(given) <= (most or kind.most):
-            raise Invalid(f"One import takes 1 to {most or kind.most} rows; split the file.")
+        if not given:
+            raise Invalid("There is no row to import: the file is empty, or has a head alone.")
+        if len(given) > (most or kind.most):
+            raise Invalid(f"One import takes {most or kind.most} rows at most; split the file.")
         values, notes = self._values(kind, given, principal)
         counts, warn = self._saved(kind, principal, given, values, dry=dry_run)
         warned = [[*notes.get(n, []), *some] for n, some in enumerate(warn())]
@@ -212,10 +214,17 @@ def _collected(row: Row, faults: list[Fault]) -> Iterator[None]:
     try:
         yield
     except Invalid as error:
-        faults.extend(row.fault(fault.pointer, fault.detail) for fault in error.faults)
+        faults.extend(row.fault(_column(row, each.pointer), each.detail) for each in error.faults)
+
+
+def _column(row: Row, pointer: str) -> str:
+    """Where the row itself holds what is wrong: a circle may stand in columns of its own."""
+    return pointer if "shape" in row.values else _OF_CIRCLES.get(pointer, pointer)
 
 
 def _loaded(kind: Kind, row: Row, seen: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    if row.wrong:
+        raise Invalid("", faults=row.wrong)
     body = {**row.values}
     given = body.get(kind.key) if kind.key in kind.schema.load_fields else body.pop(kind.key, None)
     name, faults = _name(kind, given, row, seen)
@@ -363,6 +372,12 @@ def _number(value: Any) -> Any:
 
 
 _CIRCLE = {name: ma.fields.Float() for name in ("latitude", "longitude", "radius_m")}
+_OF_CIRCLES = {
+    "/shape/center": "/latitude",
+    "/shape/center/0": "/longitude",
+    "/shape/center/1": "/latitude",
+    "/shape/radius_m": "/radius_m",
+}
 KINDS: dict[str, Kind] = {
     "stores": Kind(
         StoreSchema(),

@@ -20,11 +20,19 @@ _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
 class Row(NamedTuple):
-    """One row as given. `place` is for people (`Line 14`), `pointer` for machines (`/12`)."""
+    """One row as given. `place` is for people (`Line 14`), `pointer` for machines (`/12`).
+
+    `wrong`: why it is no row at all, with a pointer within it; its values mean nothing then.
+    """
 
     place: str
     pointer: str
     values: dict[str, Any]
+    wrong: tuple[Fault, ...] = ()
+
+    def refused(self, detail: str, pointer: str = "") -> "Row":
+        """The same row as one that is none, so that every other is looked at too."""
+        return self._replace(values={}, wrong=(Fault(pointer=pointer, detail=detail),))
 
     def fault(self, pointer: str, detail: str) -> Fault:
         return Fault(pointer=self.pointer + pointer, detail=f"{self.place}: {detail}")
@@ -35,7 +43,8 @@ def read(
 ) -> tuple[list[Row], list[str]]:
     """The rows of a body and what was left out of them. `fields` are those a row may have, by column name.
 
-    Raises BadRequest where the body is not what its type says, Invalid where its head is wrong.
+    Raises BadRequest where the body is not what its type says, Invalid where its head is wrong. A single row that
+    cannot be read says so itself.
     """
     if content_type == CSV:
         return list(_csv(_text(body), fields)), []
@@ -57,8 +66,11 @@ def _text(body: bytes) -> str:
 def _decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise BadRequest("The body is not JSON.") from None
+    except msgspec.DecodeError as error:
+        # It names the byte, and not what is there.
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+    except (RecursionError, UnicodeDecodeError):
+        raise BadRequest("The body is not JSON in UTF-8.") from None
 
 
 def marked(text: str) -> bool:
@@ -112,8 +124,8 @@ def _line(
 ) -> Row:
     row = Row(f"Line {line}", f"/{number}", {})
     if len(cells) != len(columns):
-        detail = f"It has {len(cells)} cells where the head has {len(columns)}."
-        raise Invalid("A line does not fit the head.", faults=(row.fault("", detail),))
+        detail = f"It has {len(cells)} cells where the head has {len(columns)}; quote a cell that holds the separator."
+        return row.refused(detail)
     for column, cell in zip(columns, cells, strict=True):
         if cell.strip():
             field = fields[column.split(".")[0]]
@@ -191,10 +203,9 @@ def _json(body: Any) -> Iterator[Row]:
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
         _refuse(prefix, "Send a list of rows, or an object with the list in `data`.")
-    for n, row in enumerate(rows):
-        if not isinstance(row, dict):
-            _refuse(f"{prefix}/{n}", f"Row {n + 1}: this is not an object.")
-        yield Row(f"Row {n + 1}", f"{prefix}/{n}", row)
+    for n, values in enumerate(rows):
+        row = Row(f"Row {n + 1}", f"{prefix}/{n}", values)
+        yield row if isinstance(values, dict) else row.refused("This is not an object.")
 
 
 def _is_collection(body: Any) -> bool:
@@ -220,27 +231,30 @@ def _feature(
     """Properties that we do not know are left out: maps carry many that have nothing to do with us."""
     row = Row(f"Feature {n + 1}", f"/features/{n}", {})
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
-        raise Invalid("These are not all features.", faults=(row.fault("", "This is no Feature."),))
+        return row.refused("This is no Feature.")
     properties = feature.get("properties")
     given = properties if isinstance(properties, dict) else {}
     ignored.update(given.keys() - fields.keys())
     row.values.update({name: value for name, value in given.items() if name in fields})
     if isinstance(feature.get("id"), str | int):
         row.values.setdefault("external_id", str(feature["id"]))
-    row.values.update(_placed(row, feature.get("geometry"), "shape" in fields))
+    place = _placed(feature.get("geometry"), "shape" in fields)
+    if place is None:
+        wanted = "a Point with radius_m, a Polygon or a MultiPolygon"
+        return row.refused(f"Give {wanted if 'shape' in fields else 'a Point'}.", "/geometry")
+    row.values.update(place)
     return row
 
 
-def _placed(row: Row, geometry: Any, as_shape: bool) -> dict[str, Any]:
+def _placed(geometry: Any, as_shape: bool) -> dict[str, Any] | None:
+    """What a geometry says in columns; None where it is of no use here."""
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     coordinates = geometry.get("coordinates") if isinstance(geometry, dict) else None
     if kind == "Point" and isinstance(coordinates, list) and len(coordinates) >= 2:
         return {"longitude": coordinates[0], "latitude": coordinates[1]}
     if as_shape and kind in ("Polygon", "MultiPolygon"):
         return {"shape": {"type": kind.lower(), "coordinates": coordinates}}
-    wanted = "a Point with radius_m, a Polygon or a MultiPolygon" if as_shape else "a Point"
-    fault = row.fault("/geometry", f"Give {wanted}.")
-    raise Invalid("A feature has no geometry of use here.", faults=(fault,))
+    return None
 
 
 def _refuse_other_systems(body: dict[str, Any]) -> None:

@@ -55,6 +55,8 @@ def _write(database: Database, kind: Kind, content_type: str, brand_id: str, fil
         with partial.open("wb") as out:
             size = sum(out.write(piece) for piece in pieces)
         os.replace(partial, file)
+    except OSError as error:
+        raise click.FileError(file, hint=error.strerror) from None
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

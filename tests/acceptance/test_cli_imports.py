@@ -84,10 +84,10 @@ def test_geojson_and_json_are_known_by_their_endings(folder: Path) -> None:
 
 def test_wrong_rows_are_told_by_line_and_column_and_nothing_is_saved(folder: Path) -> None:
     rows = "".join(f"s{n},Store,95,24.9\n" for n in range(60))
-    file = write(folder, "stores.csv", STORES + rows + "[bold]\n")
+    file = write(folder, "stores.csv", STORES + "[bold]\n" + rows)
     done = call("import", "stores", file)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "Line 64" in done.stderr  # the last one does not fit the head
+    assert "Line 4 " in done.stderr  # it does not fit the head
     file = write(folder, "stores.csv", STORES + rows)
     done = call("import", "stores", file)
     assert done.exit_code == 1
@@ -118,7 +118,8 @@ def test_a_wrong_use_is_2(folder: Path, arguments: tuple[str, ...]) -> None:
 def test_what_is_no_file_of_its_kind_and_an_unknown_brand_are_refused(folder: Path) -> None:
     file = write(folder, "stores.json", "{")
     done = call("import", "stores", file)
-    assert (done.exit_code, done.stderr) == (1, "Error: The body is not JSON.\n")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: The body is not JSON: ")
     done = call("import", "stores", write(folder, "stores.csv", STORES), "--brand", "nobody")
     assert done.exit_code == 1
     assert "whenabouts brands list" in done.stderr
@@ -147,6 +148,13 @@ def test_an_exported_file_comes_back_unchanged(folder: Path, ending: str) -> Non
     told = document(call("export", "stores", file, "--json"))
     assert told == {"file": file, "bytes": Path(file).stat().st_size}
     assert [path.name for path in folder.glob("*.part")] == []
+
+
+def test_a_folder_that_is_not_there_is_named_and_nothing_is_left(folder: Path) -> None:
+    done = call("export", "stores", str(folder / "none" / "out.csv"))
+    assert done.exit_code == 1
+    assert "No such file or directory" in done.stderr
+    assert isinstance(done.exception, SystemExit)
 
 
 def test_an_export_goes_to_standard_output_and_items_are_json(folder: Path) -> None:

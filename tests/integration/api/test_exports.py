@@ -51,7 +51,11 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
             ]
         )
         | st.floats(10, 100_000).map(
-            lambda radius: {"type": "circle", "center": [west, south], "radius_m": radius}
+            lambda radius: {
+                "type": "circle",
+                "center": draw(st.sampled_from([[west, south], [west, south, 12.5]])),
+                "radius_m": radius,
+            }
         )
     )  # fmt: skip
 
