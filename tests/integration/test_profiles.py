@@ -12,7 +12,7 @@ from domain.decisions import Cause, Moment, Outcome
 from domain.events import Event, LineItem
 from domain.ids import new_id
 from domain.items import Item
-from domain.offers import Audience, OfferKind
+from domain.offers import Audience, OfferKind, OfferValue
 from domain.people import (
     Customer,
     Device,
@@ -81,8 +81,7 @@ class Shop(Stage):
         names = [f"other-{n}" for n in range(5)]
         for name in names:
             self.guest(name)
-        for n in range(30):
-            self.report(self.event(names[n % 5], "order", [*MENU][n % 4]))
+        self.report(*(self.event(names[n % 5], "order", [*MENU][n % 4]) for n in range(30)))
 
     def profile(self, device: Device) -> Profile:
         with self.database.read() as tx:
@@ -101,9 +100,12 @@ class Shop(Stage):
 
     def orders(self, name: str, *skus: str) -> None:
         """One order a day."""
-        for sku in skus:
-            self.report(self.event(name, "order", sku))
-            self.clock.advance(days=1)
+        start = self.clock.now()
+        self.clock.advance(days=len(skus))
+        days = [start + timedelta(days=n) for n in range(len(skus))]
+        self.report(
+            *(self.event(name, "order", sku, at=at) for sku, at in zip(skus, days, strict=True))
+        )
 
 
 @pytest.fixture
@@ -124,7 +126,11 @@ def test_who_never_takes_meat_is_known_as_a_vegetarian_and_spared_its_offers(sho
     assert shop.facts("anna")["trait"] == (
         "takes neither meat nor fish, where others often do: 12 orders in a row on 12 days, certain"
     )
-    shop.offer("steak-night", audience=Audience(traits_none=("vegetarian",)))
+    shop.offer(
+        "steak-night",
+        audience=Audience(traits_none=("vegetarian",)),
+        value=OfferValue(margin=6.0),  # worth saying even to who comes anyway
+    )
     assert shop.codes(shop.enter(anna))[1:] == ["audience"]
     wish = Preferences(traits=("not_vegetarian",))
     shop.write(lambda tx: customers.save_preferences(tx, anna.customer_id, wish))
