@@ -23,6 +23,7 @@ from storage.fences import Edit, Outline
 MOST_BRANDS = 64  # whose fences are kept; one more pushes out whoever was asked for longest ago
 AT_ONCE = 1_000  # edits that whoever asks waits for: some twenty milliseconds
 PATIENCE_S = 0.1  # for more than these; then the fences as they were before have to do, until the new are there
+_LOOK_AGAIN_S = 0.05
 MOST_FRESH = 1_000  # changed waits that lie over the others
 
 Waits = Mapping[str, float | None]
@@ -77,9 +78,20 @@ class FenceCache:
 
     def newest(self, brand_id: str) -> Snapshot:
         """The snapshot of this moment, as `at_least` gives it."""
+        return self.at_least(brand_id, self._revision(brand_id))
+
+    def complete(self, brand_id: str, *, within_s: float) -> tuple[Snapshot, bool]:
+        """The snapshot of this moment, waited for; and whether it has come in time, else it is an older one."""
+        revision, until = self._revision(brand_id), time.monotonic() + within_s
+        snapshot = self.at_least(brand_id, revision)
+        while snapshot.revision < revision and time.monotonic() < until:
+            time.sleep(_LOOK_AGAIN_S)
+            snapshot = self.at_least(brand_id, revision)
+        return snapshot, snapshot.revision >= revision
+
+    def _revision(self, brand_id: str) -> int:
         with self._database.read() as tx:
-            revision = geofences.revision(tx, brand_id)
-        return self.at_least(brand_id, revision)
+            return geofences.revision(tx, brand_id)
 
     def _of(self, brand_id: str) -> "Followed":
         with self._lock:

@@ -11,6 +11,8 @@ from service.parts import Parts
 from service.schemas.nearby import NearbyQuery, NearbySchema
 from storage import fences
 
+PATIENCE_S = 1.0  # for fences that were just imported
+
 
 def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     blp = Blueprint(
@@ -23,7 +25,8 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     @blp.response(200, NearbySchema)
     @blp.doc(operationId="nearby_geofences")
     def nearby(query: dict[str, Any], principal: Principal) -> dict[str, Any]:
-        index = parts.fences.newest(principal.brand_id).fences.index
+        snapshot, current = parts.fences.complete(principal.brand_id, within_s=PATIENCE_S)
+        index = snapshot.fences.index
         watch = index.watch(query["latitude"], query["longitude"], query["limit"])
         with parts.database.read() as tx:
             named = fences.named(tx, [id_ for id_, _ in watch.fences])
@@ -40,7 +43,7 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
                 if id_ in named  # else it was deleted between the two looks
                 and (shape := index.shape(id_))
             ],
-            "valid_within_m": watch.valid_m,
+            "valid_within_m": watch.valid_m if current else 0.0,
         }
 
     return blp

@@ -37,6 +37,6 @@ class NearbySchema(ma.Schema):
     valid_within_m = ma.fields.Float(
         metadata={
             "description": "as long as the phone stays this near to where it asked, it enters no fence that is not "
-            "listed; then ask again"
+            "listed; then ask again. 0 while an import is being read: ask again with the next position"
         }
     )

@@ -133,6 +133,20 @@ def test_an_import_is_read_in_the_background_while_the_old_fences_go_on(any_worl
     assert _answers(any_world, cache.newest(brand_id)) == _answers(any_world, whole)
 
 
+def test_whoever_needs_all_fences_waits_for_an_import_or_hears_that_some_are_missing(
+    world: World,
+) -> None:
+    cache = FenceCache(world.database, at_once=10, patience_s=0.0)
+    assert cache.complete(world.brand.id, within_s=0.0)[1]  # there are none, and that is all
+    add_fence(world, "first")
+    cache.newest(world.brand.id)
+    _import(world, 60, away_m=300.0)
+    snapshot, complete = cache.complete(world.brand.id, within_s=0.0)
+    assert complete == (len(snapshot.fences.index) == 61)
+    snapshot, complete = cache.complete(world.brand.id, within_s=10.0)
+    assert (len(snapshot.fences.index), complete) == (61, True)
+
+
 def test_an_import_that_is_the_most_of_all_is_read_whole(world: World) -> None:
     cache = FenceCache(world.database, at_once=10, patience_s=10.0)
     add_fence(world, "first")

@@ -2,6 +2,7 @@ import pytest
 import sqlalchemy as sa
 
 from geofence.distance import metres
+from scheduler.fences import AT_ONCE
 from storage.models import PositionRow
 from tests.integration.conftest import World
 from tests.integration.places import KALLIO, add_fence
@@ -52,6 +53,19 @@ def test_a_brand_without_fences_has_nothing_to_monitor(world: World) -> None:
 def test_another_brands_fences_are_not_shown(world: World) -> None:
     add_fence(World(world.database, world.clock, slug="salon"))
     assert world.device().get(f"/v1/geofences/nearby?{HERE}").json["data"] == []
+
+
+def test_fences_that_were_just_imported_are_listed(world: World) -> None:
+    add_fence(world, "old", away_m=5000)
+    device = world.device()
+    assert len(device.get(f"/v1/geofences/nearby?{HERE}").json["data"]) == 1
+    rows = "".join(f"f{n},{60.1841 + n / 100_000},24.9499,100\n" for n in range(AT_ONCE + 1))
+    table = f"external_id,latitude,longitude,radius_m\n{rows}"
+    done = world.admin.post("/v1/imports/geofences", data=table, content_type="text/csv")
+    assert done.status_code == 200
+    answer = device.get(f"/v1/geofences/nearby?{HERE}&limit=100").json
+    assert len(answer["data"]) == 100
+    assert answer["valid_within_m"] < 5000
 
 
 def test_the_position_is_not_stored(world: World) -> None:
