@@ -8,7 +8,7 @@ import msgspec
 
 from domain.context import Ground, Known
 from domain.decisions import Moment, Reason
-from domain.people import Consents
+from domain.people import Consents, Purpose
 from scheduler.context.build import person, scene
 from scheduler.context.premises import Premises
 from scheduler.decide import guards
@@ -19,6 +19,7 @@ from storage.engine import Transaction
 from storage.messages import Queued
 
 _NOWHERE = Premises(())
+_NEEDED = (Purpose.PUSH, Purpose.LOCATION, Purpose.HABITS)  # what a cause can ask for
 
 
 class _Around(NamedTuple):
@@ -51,7 +52,7 @@ def _grounds(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[s
 def _people(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Known]:
     ids = sorted({each.message.customer_id for each in queued})
     phones = contexts.phones(tx, ids)
-    allowed = consents.of_many(tx, ids)
+    allowed = consents.of_many(tx, ids, _NEEDED)
     sent = contexts.sends(tx, ids, since=now - MEMORY)
     return {
         id_: Known(

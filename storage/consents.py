@@ -49,11 +49,15 @@ def current(tx: Transaction, customer_id: str, *, held: bool = False) -> Consent
     return Consents(of={Purpose(row.purpose): _consent(row) for row in rows})
 
 
-def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Consents]:
-    """`current` of each person, in one query; whoever never said anything has no purposes."""
+def of_many(
+    tx: Transaction, customer_ids: Sequence[str], purposes: Sequence[Purpose] = tuple(Purpose)
+) -> dict[str, Consents]:
+    """`current` of each person, as to these purposes, in one query; whoever never said anything has none."""
     found: dict[str, dict[Purpose, Consent]] = {each: {} for each in customer_ids}
     rows = tx.execute(
-        sa.select(ConsentRow.__table__).where(among(tx, ConsentRow.customer_id, found))
+        sa.select(ConsentRow.__table__).where(
+            among(tx, ConsentRow.customer_id, found), ConsentRow.purpose.in_(purposes)
+        )
     )
     for row in rows:
         found[row.customer_id][Purpose(row.purpose)] = _consent(row)
