@@ -6,7 +6,7 @@ most, yes for the last ones. A few are drawn, yes and no apart, and each counts 
 teaches too: a silence is learned from as far as its answers are certain, so that people who never come back are not
 left out. The stretches of one person follow each other without a gap: every question is answered once. Nothing is drawn by chance: the same life gives the same lessons.
 
-A clock that was put forward or back since does not move the questions: they are asked by the offset at the end.
+A clock that is put forward or back meanwhile does not move the questions: they are asked by the offset at the last visit.
 """
 
 from collections.abc import Sequence
@@ -182,7 +182,8 @@ def _begin(stretch: Stretch, ahead_s: float) -> float:
 
 
 def _offset(stretch: Stretch) -> float:
-    offset = stretch.until.astimezone(stretch.zone).utcoffset()
+    """Of the clock at the last visit, so that a silence which is learned from in parts has one grid throughout."""
+    offset = (stretch.before.last_at or stretch.until).astimezone(stretch.zone).utcoffset()
     return offset.total_seconds() if offset else 0.0
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.people import Profile, Wheel
@@ -35,6 +35,7 @@ def silent(days: float, told: float | None = None) -> Stretch:
     return Stretch(before, START + timedelta(days=days), False, NEW_YORK)
 
 
+@example(62.0, [7.46875])  # the clock is put forward between the two
 @given(st.floats(0.05, 200), st.lists(st.floats(0.05, 200), max_size=4))
 def test_every_midnight_is_asked_about_once_however_often_the_silence_was_learned_from(
     end: float, looks: list[float]
