@@ -193,6 +193,25 @@ class TestDoctor:
         assert found["database"]["health"] == "broken"
         assert "whenabouts migrate" in found["database"]["remedy"]
 
+    @pytest.mark.parametrize(
+        ("transport", "health", "says"),
+        [
+            ({}, "ok", "goes over curl, for libcurl"),
+            ({"FCM_TRANSPORT": "curl"}, "ok", "goes over curl, as set"),
+            ({"FCM_TRANSPORT": "admin"}, "ok", "goes over admin, as set"),
+            ({"FCM_TRANSPORT": "console"}, "warning", "no phone gets anything"),
+        ],
+        ids=["unset", "curl", "admin", "console"],
+    )
+    def test_it_says_how_pushes_leave_and_why(
+        self, data: Path, transport: dict[str, str], health: str, says: str
+    ) -> None:
+        assert CliRunner().invoke(main, ["migrate"]).exit_code == 0
+        found = self.found(**transport)
+
+        assert found["push"]["health"] == health
+        assert says in found["push"]["text"]
+
     def test_an_unreachable_store_is_broken_and_its_password_unsaid(self, data: Path) -> None:
         found = self.found(DATABASE_URL="postgresql://user:hunter2@127.0.0.1:1/none")
 

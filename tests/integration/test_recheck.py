@@ -1,0 +1,96 @@
+"""The guards once more before an intent: what changed since the decision silences a message, and nothing else does."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from domain.clock import ManualClock
+from domain.decisions import Cause, Reason
+from domain.people import Device, Permission, QuietHours
+from domain.policy import Caps
+from scheduler import recheck
+from storage import messages
+from storage.engine import Database
+from storage.models import DeviceRow, OfferRow
+from tests.integration.stage import OPEN, Stage
+
+Change = Callable[[Stage, Device], object]
+
+
+@pytest.fixture
+def stage(sqlite_database: Database, clock: ManualClock) -> Stage:
+    return Stage(sqlite_database, clock)
+
+
+def reasons(stage: Stage) -> list[Reason]:
+    now = stage.clock.now()
+    with stage.database.read() as tx:
+        queued = messages.claim(tx, now=now, limit=99)
+        assert queued
+        return list(recheck.reasons_against(tx, queued, now).values())
+
+
+def without_device(stage: Stage, person: Device) -> None:
+    stage.write(lambda tx: tx.execute(sa.update(DeviceRow).values(target_value=None)) and None)
+
+
+def denied(stage: Stage, person: Device) -> None:
+    stage.write(
+        lambda tx: (
+            tx.execute(sa.update(DeviceRow).values(push_permission=Permission.DENIED)) and None
+        )
+    )
+
+
+def switched_off(stage: Stage, person: Device) -> None:
+    stage.write(
+        lambda tx: tx.execute(sa.update(OfferRow).values(deleted_at=stage.clock.now())) and None
+    )
+
+
+def said_again(stage: Stage, person: Device) -> None:
+    """A second push of the same day, and a cap that came after both."""
+    stage.offer("cake")
+    stage.enter(person)
+    stage.engine.tick()
+    stage.rule(OPEN, caps=Caps(per_day=1, per_week=None))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param(lambda s, p: s.rule(OPEN, paused=True), "engine_paused", id="kill switch"),
+        pytest.param(
+            lambda s, p: s.rule(OPEN, quiet_hours=(QuietHours(from_="00:00", to="23:59"),)),
+            "quiet_hours",
+            id="quiet hours",
+        ),
+        pytest.param(without_device, "no_device", id="no device"),
+        pytest.param(switched_off, "offer_ended", id="offer ended"),
+        pytest.param(denied, "permission_denied", id="permission denied"),
+        pytest.param(lambda s, p: s.clock.advance(hours=3), "expired", id="its life is over"),
+        pytest.param(said_again, "cap", id="cap"),
+    ],
+)
+def test_what_changed_since_the_decision_silences_the_message(
+    stage: Stage, change: Change, code: str
+) -> None:
+    stage.offer()
+    person = stage.person()
+    stage.enter(person)
+    stage.engine.tick()
+    assert reasons(stage) == []
+
+    change(stage, person)
+
+    assert {reason.code for reason in reasons(stage)} == {code}
+
+
+@pytest.mark.parametrize("cause", [Cause.ENTER, Cause.HABIT, Cause.MANUAL])
+def test_nothing_changed_means_that_it_may_go(stage: Stage, cause: Cause) -> None:
+    stage.offer()
+    stage.moment(stage.person(), cause)
+    stage.engine.tick()
+
+    assert reasons(stage) == []
