@@ -11,10 +11,10 @@ from domain.ids import new_id, parse_id
 from domain.people import Mode
 from domain.places import Store
 from domain.slots import Slot
-from scheduler import fit, proof
+from scheduler import fit
 from scheduler.context import build
 from scheduler.context.build import POSITION_FRESH
-from scheduler.context.clock import first_zone
+from scheduler.context.clock import first_zone, zone_of
 from scheduler.decide import guards
 from scheduler.loading import scenes
 from scheduler.moments import LIFE
@@ -26,8 +26,8 @@ from storage.slots import Booked
 
 WAIT = timedelta(minutes=10)  # where nobody may be asked now, as in hours of silence
 _AT_ONCE = 20  # slots per round
-_CHUNK = 100  # people whose rules are looked at together
-_MOST_CHUNKS = 3
+_CHUNK = 40  # people whose rules are looked at together
+_MOST_CHUNKS = 8
 _NO_WEATHER = timedelta(0)  # the rules on the person do not look at the sky
 _CAME = ("visit", "order", "reservation")
 _BOOKED = {"reservation": 1, "reservation_cancelled": -1}
@@ -91,7 +91,7 @@ def whom_to_ask(tx: Transaction, slot: Slot, *, now: datetime) -> list[str]:
 
 def search(tx: Transaction, slot: Slot, store: Store, *, now: datetime) -> list[str]:
     """Everybody whom the free hour might suit, best first."""
-    zone = proof.zone_of(brands.zone(tx, slot.brand_id))
+    zone = zone_of(brands.zone(tx, slot.brand_id))
     found = patrons.prospects(
         tx,
         slot,
@@ -112,7 +112,9 @@ def ask(tx: Transaction, slot_id: str, people: Sequence[str], *, now: datetime) 
     if slot.starts_at <= now:
         slots.look_again(tx, slot_id, None)
         return 0
-    asked = [moment_of(slot, each, now) for each in people[: slot.free]]
+    before = slots.asked(tx, slot_id, people)
+    fresh = [each for each in people if each not in before]
+    asked = [moment_of(slot, each, now) for each in fresh[: slot.free]]
     for moment in asked:
         slots.promise(tx, slot_id, moment.customer_id, until=moment.expires_at, now=now)
     moments.open_many(tx, asked)
@@ -156,7 +158,7 @@ def note_events(
     """Notes who came where and for what, fills and frees places, and takes a refusal for an answer."""
     came = [each for each in taken if each.event.type in _CAME and each.store_id]
     if came:
-        zone = proof.zone_of(brands.zone(tx, brand_id))
+        zone = zone_of(brands.zone(tx, brand_id))
         patrons.add(tx, [_came(each, each.event.occurred_at.astimezone(zone)) for each in came])
     booked = [_booked(each) for each in taken if each.event.type in _BOOKED and each.event.slot]
     if booked:
@@ -170,7 +172,7 @@ def note_stays(
     """Notes that a person stayed at stores, by their ids, at these times."""
     if not stays:
         return
-    zone = proof.zone_of(brands.zone(tx, brand_id))
+    zone = zone_of(brands.zone(tx, brand_id))
     patrons.add(
         tx,
         [

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from itertools import product
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from storage.models import (
 )
 
 ANY = ""  # the service that stands for all
-MOST = 600  # people that each of the searches brings
+MOST = 400  # people that each of the searches brings
 NEAR_M = 5_000.0
 
 
@@ -112,8 +113,8 @@ def forget(tx: Transaction, customer_id: str) -> int:
 def prospects(
     tx: Transaction, slot: Slot, *, store: LatLon, today: int, since: datetime
 ) -> list[Prospect]:
-    """Up to a few hundred people of each kind, the most regular of the last year first: who comes to the store, for
-    this service, for this service elsewhere, or is near by; without those who were asked already, who allow no push or
+    """Up to a few hundred people of each kind: the most regular and the latest of the last year at the store, and for
+    this service there, who has this service elsewhere, and who is near by; without those who were asked already, who allow no push or
     no habits, and who have no phone. `since` is how old a position may be.
     """
     found: dict[str, Prospect] = {}
@@ -121,15 +122,16 @@ def prospects(
     def known(customer_id: str) -> Prospect:
         return found.get(customer_id, Prospect(customer_id))
 
-    for service in (slot.service, ANY):
-        for row in tx.execute(_regulars(slot, service, today)):
+    for service, order in product((slot.service, ANY), (PatronRow.times, PatronRow.last_day)):
+        for row in tx.execute(_best(slot, service, today, order)):
             if service == ANY:
                 changed = known(row[0])._replace(times_here=row[1], last_here=row[2])
             else:
                 changed = known(row[0])._replace(times_service=row[1], last_service=row[2])
             found[row[0]] = changed
     for row in tx.execute(_of_the_service(slot, today)):
-        found[row[0]] = known(row[0])._replace(times_elsewhere=row[1])
+        if row[2] != slot.store_id:
+            found[row[0]] = known(row[0])._replace(times_elsewhere=row[1])
     for row in tx.execute(_near(slot, store, since)):
         away = metres(row[1], row[2], store.latitude, store.longitude)
         if away <= NEAR_M:
@@ -138,9 +140,8 @@ def prospects(
     return [each for id_, each in found.items() if id_ in free]
 
 
-def _regulars(slot: Slot, service: str, today: int) -> sa.Select[*tuple[Any, ...]]:
-    """How often, faded by how long ago: whoever came ten times last month stands before ten times last year."""
-    age = sa.cast(today - PatronRow.last_day, sa.Float)
+def _best(slot: Slot, service: str, today: int, order: Any) -> sa.Select[*tuple[Any, ...]]:
+    """The most regular, or the latest, in the order of an index: the rest of a store's people is never read."""
     return (
         sa.select(PatronRow.customer_id, PatronRow.times, PatronRow.last_day)
         .where(
@@ -148,21 +149,21 @@ def _regulars(slot: Slot, service: str, today: int) -> sa.Select[*tuple[Any, ...
             PatronRow.service == service,
             PatronRow.last_day >= today - 365,
         )
-        .order_by((PatronRow.times / (1.0 + age / 60.0)).desc(), PatronRow.customer_id)
+        .order_by(order.desc())
         .limit(MOST)
     )
 
 
 def _of_the_service(slot: Slot, today: int) -> sa.Select[*tuple[Any, ...]]:
+    """The brand's most regular for this service; those of this very store, known already, are left out afterwards."""
     return (
-        sa.select(PatronRow.customer_id, PatronRow.times)
+        sa.select(PatronRow.customer_id, PatronRow.times, PatronRow.store_id)
         .where(
             PatronRow.brand_id == slot.brand_id,
             PatronRow.service == slot.service,
-            PatronRow.store_id != slot.store_id,
             PatronRow.last_day >= today - 365,
         )
-        .order_by(PatronRow.times.desc(), PatronRow.customer_id)
+        .order_by(PatronRow.times.desc())
         .limit(MOST)
     )
 

@@ -159,6 +159,16 @@ def promised(
     return {(row.slot_id, row.customer_id) for row in tx.execute(query)}
 
 
+def asked(tx: Transaction, slot_id: str, customer_ids: Collection[str]) -> set[str]:
+    """Who of these people was asked already: nobody is asked twice."""
+    query = sa.select(MomentRow.customer_id).where(
+        MomentRow.customer_id.in_(customer_ids),
+        MomentRow.cause == Cause.SLOT,
+        MomentRow.key == slot_id,
+    )
+    return set(tx.execute(query).scalars())
+
+
 def book(
     tx: Transaction, booked: Iterable[Booked], *, brand_id: str, mode: Mode, now: datetime
 ) -> None:

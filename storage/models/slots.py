@@ -56,13 +56,15 @@ class BookingRow(Base):
 class PatronRow(Base):
     """Who comes to a store, and for which service there: on how many days, and when last. `service` is empty for all.
 
-    Exists only with `habits` consent. Kept in the order of the search for whom a free place would suit.
+    Exists only with `habits` consent. Its indexes bring the most regular and the latest without reading the others.
     """
 
     __tablename__ = "patrons"
     __table_args__ = (
         sa.Index(None, "customer_id"),
-        sa.Index(None, "brand_id", "service"),
+        sa.Index(None, "brand_id", "service", "times"),
+        sa.Index(None, "store_id", "service", "times"),
+        sa.Index(None, "store_id", "service", "last_day"),
         {"sqlite_with_rowid": False},
     )
 

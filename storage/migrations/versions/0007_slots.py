@@ -55,7 +55,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_patrons_customer_id", "patrons", ["customer_id"])
-    op.create_index("ix_patrons_brand_id_service", "patrons", ["brand_id", "service"])
+    for columns in (
+        ["brand_id", "service", "times"],
+        ["store_id", "service", "times"],
+        ["store_id", "service", "last_day"],
+    ):
+        op.create_index("_".join(["ix_patrons", *columns]), "patrons", columns)
 
 
 def downgrade() -> None:
