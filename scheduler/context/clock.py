@@ -23,6 +23,11 @@ def first_zone(names: Iterable[str | None]) -> ZoneInfo | None:
     return next((zone for name in names if (zone := zone_named(name))), None)
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """The zone by whose days a brand counts; UTC where there is none of that name."""
+    return zone_named(name) or ZoneInfo("UTC")
+
+
 def to_utc(day: date, at: time, zone: ZoneInfo) -> datetime:
     """The instant of a wall time: inside the spring gap it moves on by the gap, in the autumn fold the first one counts."""
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
