@@ -60,10 +60,10 @@ def walker(world: World, *more: Purpose) -> Install:
     return device
 
 
-def test_a_brand_that_does_not_ask_keeps_none(any_world: World) -> None:
-    send(walker(any_world), fix(any_world.clock.now()))
-    assert any_world.admin.get("/v1/engine").json["keep_fixes_h"] == 0
-    assert kept(any_world) == []
+def test_a_brand_that_does_not_ask_keeps_none(world: World) -> None:
+    send(walker(world), fix(world.clock.now()))
+    assert world.admin.get("/v1/engine").json["keep_fixes_h"] == 0
+    assert kept(world) == []
 
 
 def test_what_was_taken_is_kept_as_it_came_and_what_was_refused_is_not(any_world: World) -> None:
@@ -113,8 +113,7 @@ def test_they_go_on_time_and_at_once_when_the_hours_are_lowered(any_world: World
     assert kept(world) == []
 
 
-def test_each_brand_has_its_own_hours(any_world: World) -> None:
-    world = any_world
+def test_each_brand_has_its_own_hours(world: World) -> None:
     keep(world, 72)
     other = world.add_brand("salon")
     app = world.key(other, CredentialKind.PUBLISHABLE)
@@ -131,8 +130,7 @@ def test_each_brand_has_its_own_hours(any_world: World) -> None:
     assert kept(world) == []
 
 
-def test_a_clock_that_was_ahead_does_not_keep_them_longer(any_world: World) -> None:
-    world = any_world
+def test_a_clock_that_was_ahead_does_not_keep_them_longer(world: World) -> None:
     keep(world, 2)
     device = walker(world)
     now = world.clock.now()
@@ -143,8 +141,7 @@ def test_a_clock_that_was_ahead_does_not_keep_them_longer(any_world: World) -> N
     assert kept(world) == []
 
 
-def test_a_clock_that_leaps_ahead_loses_them_early_rather_than_late(any_world: World) -> None:
-    world = any_world
+def test_a_clock_that_leaps_ahead_loses_them_early_rather_than_late(world: World) -> None:
     keep(world, 72)
     send(walker(world), fix(world.clock.now()))
     world.clock.advance(days=400)
@@ -152,7 +149,7 @@ def test_a_clock_that_leaps_ahead_loses_them_early_rather_than_late(any_world: W
     assert kept(world) == []
 
 
-def test_many_go_in_small_transactions(any_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_go_in_small_transactions(any_world: World) -> None:
     world = any_world
     keep(world, 1)
     device = walker(world)
@@ -175,8 +172,7 @@ def test_many_go_in_small_transactions(any_world: World, monkeypatch: pytest.Mon
     ],
     ids=["withdrawal", "erasure", "sign-out"],
 )
-def test_they_end_with_the_position(any_world: World, end: Any) -> None:
-    world = any_world
+def test_they_end_with_the_position(world: World, end: Any) -> None:
     keep(world, 72)
     device, other = walker(world), walker(world)
     send(device, fix(world.clock.now()))
@@ -185,8 +181,7 @@ def test_they_end_with_the_position(any_world: World, end: Any) -> None:
     assert [row.device_id for row in kept(world)] == [other.device_id]
 
 
-def test_a_withdrawal_of_the_background_takes_what_came_from_there(any_world: World) -> None:
-    world = any_world
+def test_a_withdrawal_of_the_background_takes_what_came_from_there(world: World) -> None:
     keep(world, 72)
     device = walker(world, Purpose.BACKGROUND_LOCATION)
     now = world.clock.now()
@@ -197,8 +192,7 @@ def test_a_withdrawal_of_the_background_takes_what_came_from_there(any_world: Wo
     assert [row.background for row in kept(world)] == [False]
 
 
-def test_they_move_with_the_person_and_are_exported_to_them(any_world: World) -> None:
-    world = any_world
+def test_they_move_with_the_person_and_are_exported_to_them(world: World) -> None:
     keep(world, 72)
     device = walker(world)
     send(device, fix(world.clock.now()))

@@ -60,13 +60,13 @@ def test_two_stores_at_one_place_name_each_other(any_world: World) -> None:
     assert other.id != any_world.brand.id
 
 
-def test_fences_of_one_store_that_overlap_name_each_other(any_world: World) -> None:
-    store(any_world, "kallio")
-    assert fence(any_world, "door", circle(60.1841, 24.9499)) == []
-    (told,) = fence(any_world, "square", {"type": "polygon", "coordinates": SQUARE})
+def test_fences_of_one_store_that_overlap_name_each_other(world: World) -> None:
+    store(world, "kallio")
+    assert fence(world, "door", circle(60.1841, 24.9499)) == []
+    (told,) = fence(world, "square", {"type": "polygon", "coordinates": SQUARE})
     assert told.startswith("It overlaps `door` of the same store")
-    assert fence(any_world, "far-side", circle(60.1900, 24.9499)) == []
-    (told,) = fence(any_world, "wide", circle(60.1841, 24.9499, 1000))
+    assert fence(world, "far-side", circle(60.1900, 24.9499)) == []
+    (told,) = fence(world, "wide", circle(60.1841, 24.9499, 1000))
     assert told.startswith("It overlaps `door`, `far-side`, `square` of the same store")
 
 
