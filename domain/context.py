@@ -6,6 +6,7 @@ from enum import StrEnum
 from domain.decisions import Cause
 from domain.haunts import Places
 from domain.holdout import NEVER, Member
+from domain.model import Learned
 from domain.offers import Offer, WeatherWord
 from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
 from domain.places import LatLon, Store
@@ -13,6 +14,14 @@ from domain.policy import Brand, Policy
 from domain.slots import Vacancy
 from domain.values import Value
 from domain.weather import Observation
+
+
+class Weary(Value, omit_defaults=True):
+    """How a person has taken pushes of late: those of the last weeks, fading, those ignored in a row, and the last refusal."""
+
+    pushes: float = 0.0
+    ignored: float = 0.0
+    refused: float = 0.0  # 1 at a "not for me", half at a dismissal, fading
 
 
 class Reach(StrEnum):
@@ -100,7 +109,8 @@ class Candidate(Value, omit_defaults=True):
     fresh. `store_open` is about the time of arrival; None where no opening hours are known. `elsewhere`: the moment
     belongs to a store at which this offer is not valid. `place`: the home or workplace that the offer asks for and the
     nearest of its stores. `left`: the sends that its tightest limit still allows.
-    `unsayable`: why its text cannot be made for this person.
+    `unsayable`: why its text cannot be made for this person. `regular` and `taste`: how often they came to the store, and
+    chose what it is about, in words; None where that is not known.
     """
 
     offer_id: str
@@ -117,6 +127,8 @@ class Candidate(Value, omit_defaults=True):
     said_in_daypart: bool = False
     refused: bool = False
     unsayable: str | None = None
+    regular: str | None = None
+    taste: str | None = None
 
 
 class Likely(Value, omit_defaults=True):
@@ -135,7 +147,8 @@ class Context(Value, omit_defaults=True):
     """One person at one moment. `zone` is None where no clock of theirs is known; `permits`: purpose → ledger entry.
 
     `sent_at`: earlier sends of the last 30 days that may have been seen. `draw`: where the person stands in [0, 1) of
-    the holdout. `local_date` and `daypart` are those of G2, by the person's wall clock.
+    the holdout. `local_date` and `daypart` are those of G2, by the person's wall clock. `learned`: what is believed of the
+    terms; in stored inputs, those that the decision rested on.
     """
 
     moment_id: str
@@ -155,6 +168,8 @@ class Context(Value, omit_defaults=True):
     draw: float = 0.0
     likely: Likely = Likely()
     slot: Vacancy | None = None  # at a moment of a slot
+    weary: Weary | None = None
+    learned: Learned = Learned()
     candidates: tuple[Candidate, ...] = ()
 
 

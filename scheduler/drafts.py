@@ -104,7 +104,8 @@ def marked(context: Context, candidate: Candidate, **marks: object) -> Context:
 def _decision(at: Scene, choice: Choice, model: int) -> Decision:
     moment, context, verdict = at.moment, choice.context, choice.verdict
     offer, candidate = verdict.offer, verdict.candidate
-    inputs = Inputs(context=context, policy=at.ground.brand.policy, model=model)
+    kept = msgspec.structs.replace(context, learned=verdict.rested_on)
+    inputs = Inputs(context=kept, policy=at.ground.brand.policy, model=model)
     return Decision(
         id=new_id(),
         brand_id=moment.brand_id,

@@ -13,7 +13,7 @@ from domain.decisions import Cause, Moment, Outcome
 from domain.messages import Push
 from domain.offers import Offer
 from domain.people import Profile
-from scheduler import places, profiles, proof, slots, templates
+from scheduler import closing, places, profiles, proof, slots, templates
 from scheduler.context import build
 from scheduler.context.build import Scene
 from scheduler.decide import guards
@@ -21,6 +21,7 @@ from scheduler.decide.choose import decide
 from scheduler.decide.score import Model
 from scheduler.drafts import Choice, Draft, ExplainUrl, Said, marked
 from scheduler.keeping import Keeper
+from scheduler.learned import believing
 from scheduler.loading import scenes
 from storage import moments
 from storage.engine import Database, Transaction
@@ -28,7 +29,12 @@ from storage.profiles import Person
 from storage.sql import must_repeat
 
 _LONGEST_S = 5.0
-_FORETOLD = (Cause.HABIT, Cause.SLIPPING, Cause.CADENCE, Cause.OCCASION)  # by what is known of a person
+_FORETOLD = (
+    Cause.HABIT,
+    Cause.SLIPPING,
+    Cause.CADENCE,
+    Cause.OCCASION,
+)  # by what is known of a person
 _log = structlog.get_logger()
 
 
@@ -93,6 +99,7 @@ class Engine:
         done = self._keeper.keep(tx, drafts, now=now)
         moments.close(tx, [decision.moment_id for decision in done], now=now)
         slots.settle(tx, claimed, done, now=now)
+        closing.await_answers(tx, drafts, done)
         _next_moments(tx, [d.at for d in drafts if d.at and d.moment.cause in _FORETOLD], now)
         places.go_on(tx, [d.at for d in drafts if d.at], now=now)
         proof.note_decisions(tx, drafts, done, now=now)
@@ -107,6 +114,7 @@ class Engine:
         try:
             with tx.begin_nested():
                 loaded = scenes(tx, claimed, now=now, weather_max_age=self._weather_max_age)
+                loaded = believing(tx, loaded, now=now)
         except Exception as error:
             if must_repeat(error):
                 raise

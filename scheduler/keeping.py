@@ -70,7 +70,10 @@ class Keeper:
         return [each.decision for each in kept] + _silenced(tx, refused, now)
 
     def _within_limits(self, tx: Transaction, drafts: Iterable[Draft]) -> list[Draft]:
-        """The drafts with every send counted against its offer; who gets none any more is chosen for once more."""
+        """The drafts with every send counted against its offer; who gets none any more is chosen for once more.
+
+        Where too little is left for all, it goes to those to whom it is worth most.
+        """
         done: list[Draft] = []
         waiting = list(drafts)
         while waiting:
@@ -80,6 +83,7 @@ class Keeper:
                 (sends[send[2].offer.id, draft.moment.mode] if send else done).append(draft)
             waiting = []
             for _, group in sorted(sends.items()):  # two engines count in the same order
+                group.sort(key=_worth, reverse=True)
                 placed = [draft for draft in group if _promise(tx, draft)]
                 granted = _reserve(tx, placed) if placed else 0
                 done += placed[:granted]
@@ -104,6 +108,11 @@ class Keeper:
                 raise
             _log.exception("decision_not_stored", moment_id=draft.moment.id)
             return []
+
+
+def _worth(draft: Draft) -> tuple[float, str]:
+    """By what saying it gains over silence; among equals the latest moment, so that the order is one."""
+    return draft.choice.verdict.gain if draft.choice else 0.0, draft.moment.id
 
 
 def _reserve(tx: Transaction, group: Sequence[Draft]) -> int:

@@ -8,7 +8,7 @@ from domain.decisions import Decision, Outcome
 from domain.events import ANSWERS, Event
 from domain.holdout import Member, draw_of
 from domain.people import Customer, Mode
-from scheduler.context.clock import first_zone
+from scheduler.context.clock import zone_of
 from scheduler.decide import guards
 from scheduler.drafts import Draft
 from storage import brands, counts, holdouts, outcomes
@@ -112,11 +112,6 @@ def note_stays(
             for day in sorted(days)
         ],
     )
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The zone by whose days a brand counts; UTC where there is none of that name."""
-    return first_zone([name]) or ZoneInfo("UTC")
 
 
 def _brought(stored: StoredEvent, zone: ZoneInfo) -> Brought:

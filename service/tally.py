@@ -10,8 +10,7 @@ from domain.messages import MessageState
 from domain.people import Mode
 from domain.policy import Brand
 from domain.values import Value
-from scheduler.context.clock import to_utc
-from scheduler.proof import zone_of
+from scheduler.context.clock import to_utc, zone_of
 from storage import counts
 from storage.counts import ACCEPTED, Key
 from storage.engine import Transaction

@@ -15,6 +15,7 @@ from domain.ids import new_id
 from domain.settings import Settings
 from notifiers.identity import FirebaseIdentity
 from scheduler import recheck
+from scheduler.closing import Closing
 from scheduler.dispatch import Dispatcher
 from scheduler.engine import Engine
 from scheduler.housekeeping import Housekeeping, Single
@@ -164,17 +165,20 @@ class Process:
         )
         ingest = Ingest(clock=self._clock, fences=self.parts.fences, database=self.database)
         housekeeping = Housekeeping(database=self.database, clock=self._clock)
+        silences = Silences(database=self.database, clock=self._clock)
         waves = Waves(
             database=self.database, clock=self._clock, wake=lambda: self._wake("decide")
         )
         asking = self._single(Job("slots", waves.tick, 1.0))
-        silences = Silences(database=self.database, clock=self._clock)
+        closing = Closing(database=self.database, clock=self._clock)
+        learning = self._single(Job("closing", closing.tick, 5.0))
         jobs = [
             Job("decide", engine.tick, 0.25),
             Job("dwell", self._waking(ingest.pass_time), 1.0),
             self._single(Job("housekeeping", housekeeping.tick, 60.0)),
-            Job("slots", lambda: waves.waiting() and asking.run(), 1.0),
             self._single(Job("silences", silences.tick, 60.0)),
+            Job("slots", lambda: waves.waiting() and asking.run(), 1.0),
+            Job("closing", lambda: closing.waiting() and learning.run(), 5.0),
         ]
         if provider := client.provider(self._settings):
             watch = Watch(

@@ -17,9 +17,11 @@ from storage.models import (
     DeviceRow,
     MessageRow,
     OfferCounterRow,
+    PatronRow,
     PositionRow,
     VisitRow,
 )
+from storage.patrons import ANY
 from storage.sql import among
 
 _NEVER_SEEN = (MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
@@ -133,6 +135,17 @@ def usual_stores(
         .order_by(sa.func.count(), VisitRow.store_id)
     )
     return {row.customer_id: row.store_id for row in rows}
+
+
+def days_at_stores(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """On how many days each of these people came to which store; who came to none is there with none."""
+    query = sa.select(PatronRow.customer_id, PatronRow.store_id, PatronRow.times).where(
+        PatronRow.customer_id.in_(customer_ids), PatronRow.service == ANY
+    )
+    found: dict[str, dict[str, int]] = {each: {} for each in customer_ids}
+    for row in tx.execute(query):
+        found[row.customer_id][row.store_id] = row.times
+    return found
 
 
 def sold(

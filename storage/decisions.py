@@ -1,9 +1,10 @@
 """Writing decisions. They are never changed afterwards, but for redaction."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import Decision
@@ -22,6 +23,26 @@ def add_many(tx: Transaction, made: Sequence[Decision]) -> set[str]:
     if not made:
         return set()
     return set(tx.execute(_ADD[tx.dialect.name], [_columns(each) for each in made]).scalars())
+
+
+class Stored(NamedTuple):
+    """A decision as it lies there, and whether its inputs were taken out of it."""
+
+    decision: Decision
+    redacted: bool
+
+
+def by_id(tx: Transaction, decision_id: str) -> Stored | None:
+    """The decision of this id, of whatever brand; None where there is none."""
+    return next(stored(tx, DecisionRow.id == decision_id), None)
+
+
+def stored(tx: Transaction, *where: sa.ColumnElement[bool]) -> Iterator[Stored]:
+    """The decisions that meet all of this, oldest first."""
+    query = sa.select(DecisionRow.__table__).where(*where).order_by(DecisionRow.id)
+    for row in tx.execute(query):
+        decision = msgspec.convert(row._mapping, Decision)
+        yield Stored(decision, row.redacted_at is not None)
 
 
 def _columns(decision: Decision) -> dict[str, Any]:

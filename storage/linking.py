@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from domain import ledger
 from domain.decisions import TOLD, Cause, Outcome
 from domain.people import Customer, Device, Purpose
-from storage import consents, customers, holdouts, outcomes, patrons, slots, withdrawal
+from storage import consents, customers, holdouts, learning, outcomes, patrons, slots, withdrawal
 from storage.engine import Transaction
 from storage.models import (
     ConsentEntryRow,
@@ -30,7 +30,16 @@ from storage.models import (
 )
 
 # Rows that simply change hands; the other tables of a person meet rows of the known one and are joined below.
-_MOVING = (DeviceRow, PositionRow, RawFixRow, VisitRow, EventRow, MessageRow, ConsentEntryRow, IdempotencyRow)
+_MOVING = (
+    DeviceRow,
+    PositionRow,
+    RawFixRow,
+    VisitRow,
+    EventRow,
+    MessageRow,
+    ConsentEntryRow,
+    IdempotencyRow,
+)
 
 
 def link(tx: Transaction, device: Device, external_id: str, *, now: datetime) -> str:
@@ -66,6 +75,7 @@ def merge(tx: Transaction, *, anonymous: Customer, known: Customer, now: datetim
     _join_decisions(tx, anonymous.id, known.id)
     _join_consents(tx, anonymous.id, known)
     holdouts.join(tx, anonymous.id, known.id)
+    learning.join(tx, anonymous.id, known.id)
     outcomes.join(tx, anonymous.id, known.id)
     patrons.join(tx, anonymous.id, known.id)
     slots.join(tx, anonymous.id, known.id)

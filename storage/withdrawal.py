@@ -14,7 +14,7 @@ from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
-from storage import messages, outcomes, patrons, places, profiles
+from storage import learning, messages, outcomes, patrons, places, profiles
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -190,6 +190,11 @@ def _forget_stores(tx: Transaction, customer_id: str, now: datetime) -> int:
     return patrons.forget(tx, customer_id)
 
 
+def _forget_terms(tx: Transaction, customer_id: str, now: datetime) -> int:
+    """How they themselves answer; what is still awaited of them teaches nobody."""
+    return learning.forget(tx, customer_id)
+
+
 def _forget_outcomes(*signs: Sign) -> Step:
     """What people brought by day, as far as it rests on this; the brand's own sums stay as they are."""
 
@@ -244,6 +249,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("outcome_days", _forget_outcomes(Sign.PLACE)),
         ("events", _delete_place_events),
         ("profiles", _delete_profile),
+        ("person_evidence", _forget_terms),
         ("known_places", _delete_known_places),
         ("moments", _delete_open_moments(*_BY_PLACE)),
         ("places", _forget_places),
@@ -252,6 +258,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
     Purpose.BACKGROUND_LOCATION: (("raw_fixes", _delete_background_fixes),),
     Purpose.HABITS: (
         ("profiles", _delete_profile),
+        ("person_evidence", _forget_terms),
         ("known_places", _delete_known_places),
         ("stays", _forget_stays),
         ("visits", _delete_past_visits),
@@ -265,6 +272,7 @@ _STEPS: dict[Purpose, tuple[tuple[str, Step], ...]] = {
         ("patrons", _forget_stores),
         ("outcome_days", _forget_outcomes(Sign.ORDER)),
         ("profiles", _delete_profile),
+        ("person_evidence", _forget_terms),
         ("moments", _delete_open_moments(*_BY_HABIT, Cause.EVENT)),
         *_CHOICES,
     ),

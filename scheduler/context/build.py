@@ -1,32 +1,38 @@
 """From what storage knows to the one `Context` that a decision rests on. Pure; runs once per claimed moment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from domain.context import Candidate, Context, Ground, Known, Likely, Sky
+from domain.context import Candidate, Context, Ground, Known, Likely, Sky, Weary
 from domain.decisions import Cause, Moment
+from domain.fatigue import Fatigue
+from domain.model import Learned
 from domain.offers import Offer
 from domain.people import Purpose
 from domain.places import LatLon, Store
 from domain.slots import Slot, Vacancy
+from domain.tastes import Tastes
 from domain.weather import Cell
 from scheduler.context import traits
 from scheduler.context.chances import p_visits
 from scheduler.context.clock import daypart, first_zone
+from scheduler.context.fatigue import weariness
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
 from scheduler.context.profile import LEAD, next_window
 from scheduler.context.surroundings import Surroundings
+from scheduler.context.tastes import Choices
 
 POSITION_FRESH = timedelta(minutes=60)
 _WALK_MPS = 1.3
 _LONGEST_WALK = timedelta(minutes=30)
 _MEMORY = timedelta(days=30)
 _ORDERED_AHEAD_H = 3
+_OFTEN = 3  # days
 
 
 class Scene(NamedTuple):
@@ -39,6 +45,8 @@ class Scene(NamedTuple):
     now: datetime
     zone: ZoneInfo | None
     slot: Slot | None = None  # its places that are promised to others count as promised
+    learned: Learned = Learned()
+    regular: Mapping[str, int] | None = None  # days at a store, by its id; None where unknown
 
 
 def scene(
@@ -89,7 +97,18 @@ def person(at: Scene) -> Context:
         draw=known.member.draw,
         slot=Vacancy(service=at.slot.service, free=at.slot.free) if at.slot else None,
         likely=_likely(at),
+        weary=_weary(at),
+        learned=at.learned,
     )
+
+
+def _weary(at: Scene) -> Weary | None:
+    """Told by their answers, so only with `habits`."""
+    if not at.known.consents.granted(Purpose.HABITS):
+        return None
+    known = at.known.profile.fatigue if at.known.profile else Fatigue()
+    seen = [sent.at for sent in at.known.sent if sent.seen]
+    return weariness(known, seen, at=at.now)
 
 
 def _traits(at: Scene) -> tuple[str, ...]:
@@ -133,6 +152,7 @@ class _View:
         self._stores: dict[tuple[str, ...], Store | None] = {}
         self._away: dict[str, float] = {}
         self._surroundings = _surroundings(at)
+        self._tastes = _choices(at)
 
     def candidate(self, offer: Offer) -> Candidate:
         at, body = self._at, offer.body
@@ -149,11 +169,13 @@ class _View:
             place=own.nearby if own else None,
             hours_hold=_hours_hold(at, offer, store),
             store_open=_is_open(at, store, distance_m, ahead=own is not None),
-            sky=_sky(at, store) if body.when.weather else None,
+            sky=_sky(at, store) if at.ground.skies else None,
             left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
             last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
             said_in_daypart=any((sent.local_date, sent.daypart) == self._here for sent in said),
             refused=offer.id in at.known.refused,
+            regular=_regular(at, store),
+            taste=self._tastes.word(offer.body.about),
         )
 
     def _store(self, names: tuple[str, ...]) -> Store | None:
@@ -241,6 +263,19 @@ def _sky(at: Scene, store: Store | None) -> Sky | None:
         return None
     cell = Cell.at(latitude=store.latitude, longitude=store.longitude)
     return Sky.of(at.ground.skies.get(cell.key))
+
+
+def _choices(at: Scene) -> Choices:
+    allowed = at.known.profile and at.known.consents.granted(Purpose.HABITS)
+    return Choices(at.known.profile.tastes if at.known.profile and allowed else Tastes())
+
+
+def _regular(at: Scene, store: Store | None) -> str | None:
+    """How often they came to this store, in words."""
+    if at.regular is None or store is None:
+        return None
+    times = at.regular.get(store.id, 0)
+    return "never" if not times else "once or twice" if times < _OFTEN else "often"
 
 
 def _left(offer: Offer, sold: tuple[int, int]) -> int | None:

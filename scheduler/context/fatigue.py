@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from domain.context import Weary
 from domain.fatigue import Fatigue, Refused
 from domain.offers import OfferKind
 
@@ -16,6 +17,8 @@ _MOST_IGNORED = 100
 _MOST_OFFERS, _MOST_KINDS = 3, 3
 _INTEREST = ("opened", "redeemed")  # answers that end a streak of ignored pushes
 _REFUSAL = "not_for_me"
+_REFUSED = {_REFUSAL: 1.0, "dismissed": 0.5}
+_PEACE_HOURS = 30 * 24.0
 
 
 def with_push(known: Fatigue, *, at: datetime) -> Fatigue:
@@ -69,6 +72,27 @@ def with_answer(
 def pushes(known: Fatigue, *, at: datetime) -> float:
     """Pushes of late, each fading with τ = 7 days."""
     return known.pushes / _WHOLE * math.exp(-max(0, _hour(at) - known.as_of) / TAU_HOURS)
+
+
+def weariness(known: Fatigue, sends: Iterable[datetime], *, at: datetime) -> Weary:
+    """How the person takes pushes as of `at`, with those `sends` that were not counted yet. A streak of ignored pushes fades by
+    half within 30 days of peace, and so does a refusal.
+    """
+    told = known
+    for sent in sorted(sends):
+        if sent.timestamp() > known.counted:
+            told = with_push(told, at=sent)
+    refused = _REFUSED.get(known.answer, 0.0) * _half(_hour(at) - known.answered_at)
+    return Weary(
+        pushes=round(pushes(told, at=at), 2),
+        ignored=round(told.ignored * _half(_hour(at) - told.last_push), 2),
+        refused=round(refused, 2),
+    )
+
+
+def _half(hours: float) -> float:
+    """What time leaves of an annoyance."""
+    return float(2.0 ** -(max(0.0, hours) / _PEACE_HOURS))
 
 
 def digits(offer_id: str) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from domain.events import LineItem
+from domain.offers import About
 from domain.people import sensitive_word
 from domain.tastes import Everybody, Liked, Price, Tagged, Tastes
 from scheduler.context.evidence import SURE, against_share, day_of
@@ -24,6 +25,8 @@ LONGEST_NAME = 24  # bytes of UTF-8; what is longer is stored as a hash
 _SMOOTHING = 1.0  # orders that the brand's popularity counts for
 _AGAIN = 0.2  # how much of the next choice is the last one repeated
 _USUAL_SHARE = 0.5
+_FEW = 3  # orders, below which nothing is said of what was not chosen
+_OFTEN = 0.3  # of the orders
 _WHOLE = 1000  # weights are stored in thousandths
 
 
@@ -105,6 +108,31 @@ def with_order(
 def tellable(*names: str | None) -> bool:
     """Whether none of these names tells of what must never be known of a person."""
     return not any(sensitive_word(name) for name in names if name)
+
+
+class Choices:
+    """What a person chose, as offers ask for it."""
+
+    def __init__(self, tastes: Tastes) -> None:
+        tables = (tastes.items, tastes.categories, tastes.services)
+        known = tastes.orders >= _FEW or bool(tastes.services)
+        self._of = [{each.name: each.weight for each in table} for table in tables] if known else []
+        most = max((each.weight for each in tastes.services), default=0)
+        self._weights = (tastes.weight, tastes.weight, most)
+
+    def word(self, about: About) -> str | None:
+        """How often they chose what an offer is about; None where too little is known or it is about nothing."""
+        names = (about.items, about.categories, about.services)
+        shares = [
+            of.get(short(name), 0) / weight
+            for wanted, of, weight in zip(names, self._of, self._weights, strict=False)
+            for name in wanted
+            if weight
+        ]
+        if not shares:
+            return None
+        best = max(shares)
+        return "often" if best >= _OFTEN else "at times" if best else "never"
 
 
 def ranked(

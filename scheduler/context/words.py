@@ -268,3 +268,8 @@ def _yearly(profile: Profile, around: Around) -> Iterator[Fact]:
 
 def _day(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
+def money(amount: float, currency: str) -> str:
+    """Such as `1.20 EUR`."""
+    return f"{amount:.2f} {currency}"

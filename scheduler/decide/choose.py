@@ -8,12 +8,16 @@ import msgspec
 
 from domain.context import Candidate, Context
 from domain.decisions import Cause, Outcome, Reason, Term
+from domain.model import Learned
 from domain.offers import Offer
 from domain.policy import Policy
 from domain.values import Value
+from scheduler.context.words import money
 from scheduler.decide import eligible, guards
-from scheduler.decide.explain import because, clock_time, money, worth
-from scheduler.decide.score import Model, Score, log_odds, score, valued
+from scheduler.decide.explain import because, clock_time, taught, worth
+from scheduler.decide.lots import Lots
+from scheduler.decide.score import Model, Scale, Score
+from scheduler.learn.terms import Reader
 
 HOLD_WITHIN = timedelta(hours=12)
 HOLD_FOR = 1.5  # times the gain of now, so that a bird in the hand is let go only for a better one
@@ -22,7 +26,9 @@ HOLD_FOR = 1.5  # times the gain of now, so that a bird in the hand is let go on
 class Verdict(Value):
     """What to do at a moment. On a silence `offer` is the one that would have been said, where there was one.
 
-    `propensity` is the probability with which this choice was drawn; `seed` reproduces the draw.
+    `propensity` is the probability with which this choice was drawn; `seed` reproduces the draw. `gain` is what the offer
+    brings over silence. `anyway` are the log-odds of a visit by the rhythm alone, `odds` those with the push, but for what was
+    learned of pushes; `rested_on` is the part of the context's beliefs that was used.
     """
 
     outcome: Outcome
@@ -32,6 +38,10 @@ class Verdict(Value):
     terms: tuple[Term, ...] = ()
     propensity: float = 1.0
     seed: int = 0
+    gain: float = 0.0
+    anyway: float = 0.0
+    odds: float = 0.0
+    rested_on: Learned = Learned()
 
 
 def decide(context: Context, offers: Sequence[Offer], policy: Policy, model: Model) -> Verdict:
@@ -46,8 +56,10 @@ def decide(context: Context, offers: Sequence[Offer], policy: Policy, model: Mod
     if not fitting:
         reasons = eligible.none_fits(offers, ruled_out)
         return Verdict(outcome=Outcome.SILENCE, reasons=reasons, seed=seed)
-    scores = [score(context, *each, policy, model) for each in fitting]
-    verdict = _drawn(context, scores, policy, model, seed)
+    reader = Reader(context.learned)
+    choosing = _Choosing(context, policy, model, reader)
+    verdict = choosing.drawn([choosing.scale.score(*each) for each in fitting], seed)
+    verdict = msgspec.structs.replace(verdict, seed=seed, rested_on=reader.rested_on())
     return _held_out(context, policy, verdict)
 
 
@@ -71,101 +83,128 @@ def _sift(
     return fitting, ruled_out
 
 
-def _drawn(
-    context: Context, scores: list[Score], policy: Policy, model: Model, seed: int
-) -> Verdict:
-    """The best verdict, or with the share `exploration` any eligible offer or silence alike."""
-    best = max(scores, key=lambda each: (each.gain, each.offer.external_id))
-    verdict = _best(context, best, policy, model)
-    each_share = policy.exploration / (len(scores) + 1)
-    sure = 1 - policy.exploration + each_share
-    if _uniform(seed, "explore") >= policy.exploration:
-        return msgspec.structs.replace(verdict, propensity=sure, seed=seed)
-    picked = int(_uniform(seed, "which") * (len(scores) + 1))
-    if picked < len(scores):
-        drawn = _explored(context, scores[picked])
-    else:
-        drawn = verdict if verdict.outcome is not Outcome.SEND else _explored_silence(best)
-    same = drawn.outcome is verdict.outcome and drawn.offer is verdict.offer
-    return msgspec.structs.replace(drawn, propensity=sure if same else each_share, seed=seed)
+class _Choosing:
+    """Chooses among what fits at one moment."""
 
+    def __init__(self, context: Context, policy: Policy, model: Model, reader: Reader) -> None:
+        self._context = context
+        self._policy = policy
+        self._model = model
+        self._reader = reader
+        self.scale = Scale(context, policy, model, reader)
 
-def _best(context: Context, best: Score, policy: Policy, model: Model) -> Verdict:
-    if best.gain <= 0:
-        return _not_worth_it(best, policy)
-    if later := _better_later(context, best, policy, model):
-        return later
-    reason = Reason(
-        code="chosen",
-        text=because(context, best.offer, best.candidate),
-        would_change="Hours of silence, a pause or a lower weekly maximum that the person sets.",
-        offer=best.offer.external_id,
-        account=f"{worth(best.terms, policy.currency)} Silence would have won if the interruption cost "
-        f"{money(best.gain + policy.interruption_price, policy.currency)} or more.",
-    )
-    return _of(Outcome.SEND, best, reason)
+    def drawn(self, scores: list[Score], seed: int) -> Verdict:
+        """The best verdict by the mean of what is believed, or with exploration one by lot; see `lots`."""
+        best = max(scores, key=lambda each: (each.gain, each.offer.external_id))
+        verdict = self._best(best)
+        if self._policy.exploration <= 0:
+            return verdict
+        lots = Lots(scores, seed=seed, floor=self._policy.exploration)
+        speaks = verdict.outcome is Outcome.SEND
+        # What each option comes to. By its own best time a held offer is waited for, and silence is part of the waiting.
+        silence = None if speaks else verdict.outcome
+        sampled = [verdict.outcome if each is best and best.gain > 0 else each for each in scores]
+        by_lot = [verdict.outcome if each is best and speaks else each for each in scores]
+        of: Score | Outcome | None = lots.picked([*sampled, silence], [*by_lot, silence])
+        propensity = lots.propensity([*sampled, silence], [*by_lot, silence], of)
+        if of is verdict.outcome:
+            chosen = verdict
+        elif of is None:
+            chosen = self._explored_silence(best)
+        else:
+            assert isinstance(of, Score), "any other option is a score"
+            chosen = self._explored(of)
+        return msgspec.structs.replace(chosen, propensity=propensity)
 
+    def _best(self, best: Score) -> Verdict:
+        if best.gain <= 0:
+            return self._not_worth_it(best)
+        if later := self._better_later(best):
+            return later
+        currency = self._policy.currency
+        reason = Reason(
+            code="chosen",
+            text=because(self._context, best.offer, best.candidate),
+            would_change="Hours of silence, a pause or a lower weekly maximum that the person sets.",
+            offer=best.offer.external_id,
+            account=f"{self._worth(best)} Silence would have won if the interruption cost "
+            f"{money(best.gain + best.price, currency)} or more.",
+        )
+        return self._of(Outcome.SEND, best, reason)
 
-def _not_worth_it(best: Score, policy: Policy) -> Verdict:
-    reason = Reason(
-        code="not_worth_it",
-        text="No offer is worth an interruption at this moment.",
-        would_change="An offer that is worth more to this person now.",
-        offer=best.offer.external_id,
-        account=f"{worth(best.terms, policy.currency)} It would be said if it brought "
-        f"{money(-best.gain, policy.currency)} more.",
-    )
-    return _of(Outcome.SILENCE, best, reason)
+    def _worth(self, score: Score) -> str:
+        """What it is worth, and what of it was learned."""
+        told = worth(self.scale.told(score), self._policy.currency)
+        learned = taught(self.scale.effects(score))
+        return f"{told} {learned}" if learned else told
 
+    def _not_worth_it(self, best: Score) -> Verdict:
+        reason = Reason(
+            code="not_worth_it",
+            text="No offer is worth an interruption at this moment.",
+            would_change="An offer that is worth more to this person now.",
+            offer=best.offer.external_id,
+            account=f"{self._worth(best)} It would be said if it brought "
+            f"{money(-best.gain, self._policy.currency)} more.",
+        )
+        return self._of(Outcome.SILENCE, best, reason)
 
-def _better_later(context: Context, best: Score, policy: Policy, model: Model) -> Verdict | None:
-    """Holds an offer that fits at any time, where this person's own likely window is soon and much better."""
-    at, when, ends = context.likely.at, best.offer.body.when, best.offer.body.life.ends_at
-    if not policy.hold or at is None or context.cause in (Cause.HABIT, Cause.SLOT):
-        return None
-    bound = when.hours or when.weather or (when.place and (when.place.within_m or when.place.via))
-    if bound or at > context.decided_at + HOLD_WITHIN or (ends and at >= ends):
-        return None
-    then = msgspec.structs.replace(context, cause=Cause.HABIT)
-    later = valued(
-        best.offer,
-        best.candidate,
-        before=context.likely.p_then,
-        odds=log_odds(then, best.offer, best.candidate, model),
-        policy=policy,
-        model=model,
-    )
-    if later.gain < HOLD_FOR * best.gain:
-        return None
-    reason = Reason(
-        code="better_later",
-        text=f"{clock_time(at, context.zone)}, shortly before the person's own time, is a better moment.",
-        would_change="The brand switches holding off.",
-        offer=best.offer.external_id,
-        account=f"It is worth {money(later.gain, policy.currency)} then, and "
-        f"{money(best.gain, policy.currency)} now.",
-    )
-    return _of(Outcome.HOLD, best, reason)
+    def _better_later(self, best: Score) -> Verdict | None:
+        """Holds an offer that fits at any time, where this person's own likely window is soon and much better."""
+        context = self._context
+        at, when, ends = context.likely.at, best.offer.body.when, best.offer.body.life.ends_at
+        if not self._policy.hold or at is None or context.cause in (Cause.HABIT, Cause.SLOT):
+            return None
+        bound = (
+            when.hours or when.weather or (when.place and (when.place.within_m or when.place.via))
+        )
+        if bound or at > context.decided_at + HOLD_WITHIN or (ends and at >= ends):
+            return None
+        then = msgspec.structs.replace(context, cause=Cause.HABIT)
+        scale = Scale(then, self._policy, self._model, self._reader)
+        later = scale.score(best.offer, best.candidate, context.likely.p_then)
+        if later.gain < HOLD_FOR * best.gain:
+            return None
+        reason = Reason(
+            code="better_later",
+            text=f"{clock_time(at, context.zone)}, shortly before the person's own time, is a better moment.",
+            would_change="The brand switches holding off.",
+            offer=best.offer.external_id,
+            account=f"It is worth {money(later.gain, self._policy.currency)} then, and "
+            f"{money(best.gain, self._policy.currency)} now.",
+        )
+        return self._of(Outcome.HOLD, best, reason)
 
+    def _explored(self, drawn: Score) -> Verdict:
+        because_ = because(self._context, drawn.offer, drawn.candidate)
+        reason = Reason(
+            code="explored",
+            text=f"{because_} It was drawn by lot, to learn what it does.",
+            would_change="The brand sets exploration to 0.",
+            offer=drawn.offer.external_id,
+        )
+        return self._of(Outcome.SEND, drawn, reason)
 
-def _explored(context: Context, drawn: Score) -> Verdict:
-    reason = Reason(
-        code="explored",
-        text=f"{because(context, drawn.offer, drawn.candidate)} It was drawn by lot, to learn what it does.",
-        would_change="The brand sets exploration to 0.",
-        offer=drawn.offer.external_id,
-    )
-    return _of(Outcome.SEND, drawn, reason)
+    def _explored_silence(self, best: Score) -> Verdict:
+        reason = Reason(
+            code="explored",
+            text="Silence was drawn by lot, to learn what happens without a push.",
+            would_change="The brand sets exploration to 0.",
+            offer=best.offer.external_id,
+        )
+        return self._of(Outcome.SILENCE, best, reason)
 
-
-def _explored_silence(best: Score) -> Verdict:
-    reason = Reason(
-        code="explored",
-        text="Silence was drawn by lot, to learn what happens without a push.",
-        would_change="The brand sets exploration to 0.",
-        offer=best.offer.external_id,
-    )
-    return _of(Outcome.SILENCE, best, reason)
+    def _of(self, outcome: Outcome, score: Score, reason: Reason) -> Verdict:
+        return Verdict(
+            outcome=outcome,
+            reasons=(reason,),
+            offer=score.offer,
+            candidate=score.candidate,
+            terms=self.scale.told(score),
+            gain=score.gain,
+            anyway=score.anyway,
+            odds=score.odds,
+        )
 
 
 def _held_out(context: Context, policy: Policy, verdict: Verdict) -> Verdict:
@@ -175,18 +214,3 @@ def _held_out(context: Context, policy: Policy, verdict: Verdict) -> Verdict:
         return verdict
     ghost = msgspec.structs.replace(reason, offer=verdict.offer.external_id)
     return msgspec.structs.replace(verdict, outcome=Outcome.SILENCE, reasons=(ghost,))
-
-
-def _of(outcome: Outcome, score: Score, reason: Reason) -> Verdict:
-    return Verdict(
-        outcome=outcome,
-        reasons=(reason,),
-        offer=score.offer,
-        candidate=score.candidate,
-        terms=score.terms,
-    )
-
-
-def _uniform(seed: int, what: str) -> float:
-    digest = hashlib.sha256(f"{seed}:{what}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48

@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 
 from domain.context import Candidate, Context, Nearby, Sky
 from domain.decisions import Cause, Term
+from domain.model import TermName
 from domain.offers import Offer, WeatherCondition
+from scheduler.context.words import money
+from scheduler.learn.terms import told
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -55,10 +58,6 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %" if share < 0.1 else f"{share * 100:.0f} %"
 
 
-def money(amount: float, currency: str) -> str:
-    return f"{amount:.2f} {currency}"
-
-
 _HAPPENED = {
     Cause.ENTER: "The person has just come into the area of a store.",
     Cause.DWELL: "The person has stayed in the area of a store for a while.",
@@ -71,6 +70,7 @@ _HAPPENED = {
     Cause.SLOT: "A place has become free.",
     Cause.MANUAL: "Somebody of the brand asked for a decision.",
 }
+_LOUD = 0.1  # log-odds
 SURE_OF_A_HABIT = 3.0  # nats: twenty to one that the person has a rhythm of their own
 
 
@@ -103,6 +103,17 @@ def because(context: Context, offer: Offer, candidate: Candidate) -> str:
     if liked := sorted(set(context.interests) & {*about.items, *about.categories, *about.services}):
         facts.append(f"They like {', '.join(liked)}.")
     return " ".join(facts)
+
+
+def taught(effects: Sequence[tuple[TermName, float]]) -> str:
+    """Which of what was learned speaks loudest, for and against; nothing where all of it is small."""
+    loud = sorted((each for each in effects if abs(each[1]) >= _LOUD), key=lambda each: each[1])
+    words = []
+    if loud and loud[-1][1] > 0:
+        words.append(f"Of what was learned, {told(loud[-1][0])} speaks most for a visit.")
+    if loud and loud[0][1] < 0:
+        words.append(f"Of what was learned, {told(loud[0][0])} speaks most against it.")
+    return " ".join(words)
 
 
 def worth(terms: Sequence[Term], currency: str) -> str:

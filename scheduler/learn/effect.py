@@ -13,11 +13,10 @@ from domain.offers import Offer
 from domain.people import Mode
 from domain.policy import Brand
 from domain.values import Value
-from scheduler.context.clock import to_utc
-from scheduler.decide.explain import money
+from scheduler.context.clock import to_utc, zone_of
+from scheduler.context.words import money
 from scheduler.learn import uplift
 from scheduler.learn.uplift import Gone, Stratum, Sums
-from scheduler.proof import zone_of
 from storage import holdouts, offers, outcomes
 from storage.engine import Transaction
 from storage.outcomes import ALL, SAID, Line, Remains

@@ -17,6 +17,7 @@ _COMMANDS = {
     "keys": "brands:keys",
     "messages": "messages:messages",
     "migrate": "run:migrate",
+    "replay": "replay:replay",
     "replay-gps": "replay_gps:replay_gps",
     "sender": "run:sender",
     "stats": "stats:stats",

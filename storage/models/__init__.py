@@ -5,6 +5,12 @@ from storage.models.brands import BrandRow, KeyRow
 from storage.models.customers import ConsentEntryRow, ConsentRow, CustomerRow, DeviceRow
 from storage.models.decisions import DecisionRow, DeliveryRow, MessageRow, MomentRow
 from storage.models.events import BrandProfileRow, EventRow, ObservationRow, PlacesRow, ProfileRow
+from storage.models.learning import (
+    EvidenceRow,
+    OpenDecisionRow,
+    PersonEvidenceRow,
+    SpreadRow,
+)
 from storage.models.offers import ItemRow, OfferCounterRow, OfferRevisionRow, OfferRow
 from storage.models.operations import HeartbeatRow, IdempotencyRow, LeaseRow
 from storage.models.places import (
@@ -36,6 +42,7 @@ __all__ = [
     "DeliveryRow",
     "DeviceRow",
     "EventRow",
+    "EvidenceRow",
     "FenceChangeRow",
     "FenceEditRow",
     "GeofenceRow",
@@ -51,8 +58,10 @@ __all__ = [
     "OfferCounterRow",
     "OfferRevisionRow",
     "OfferRow",
+    "OpenDecisionRow",
     "OutcomeRow",
     "PatronRow",
+    "PersonEvidenceRow",
     "PlacesRow",
     "PositionRow",
     "ProfileRow",
@@ -62,6 +71,7 @@ __all__ = [
     "RemainRow",
     "ShareRow",
     "SlotRow",
+    "SpreadRow",
     "StoreRow",
     "VisitRow",
     "metadata",

@@ -27,8 +27,10 @@ from storage.models import (
     MemberRow,
     MessageRow,
     MomentRow,
+    OpenDecisionRow,
     OutcomeRow,
     PatronRow,
+    PersonEvidenceRow,
     PlacesRow,
     PositionRow,
     ProfileRow,
@@ -82,6 +84,8 @@ class Life:
         self._add(tx, MemberRow)
         self._add(tx, OutcomeRow)
         self._add(tx, PatronRow)
+        self._add(tx, PersonEvidenceRow)
+        self._add(tx, OpenDecisionRow, decision_id=self.decision_id, terms=[], stores=[])
         slot_id = new_id()
         self._add(tx, SlotRow, id=slot_id, mode="live", external_id=slot_id, service="")
         self._add(tx, PromiseRow, slot_id=slot_id)

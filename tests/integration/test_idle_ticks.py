@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from domain.clock import SystemClock
 from scheduler import recheck
+from scheduler.closing import Closing
 from scheduler.dispatch import Dispatcher
 from scheduler.engine import Engine
 from scheduler.fences import FenceCache
@@ -56,6 +57,7 @@ class Ticks:
             route=lambda _brand, _mode: None,
         )
         self.waves = Waves(database=database, clock=clock)
+        self.closing = Closing(database=database, clock=clock)
         self.ingest = Ingest(clock=clock, fences=FenceCache(database), database=database)
 
     def all(self) -> list[object]:
@@ -67,6 +69,8 @@ class Ticks:
             self.ingest.pass_time(),
             self.waves.waiting(),
             self.waves.tick(),
+            self.closing.waiting(),
+            self.closing.tick(),
         ]
 
 
@@ -107,7 +111,7 @@ def _be_somewhere(tx: Transaction) -> None:
 def test_no_statement_of_an_idle_tick_reads_a_whole_table(lived_in: Database) -> None:
     ticks, plans = Ticks(lived_in), Plans(lived_in)
 
-    assert ticks.all() == [0, 0, 0, False, False, 0]
+    assert ticks.all() == [0, 0, 0, False, False, 0, False, 0]
 
     steps = plans.steps()
     assert len(steps) >= 4

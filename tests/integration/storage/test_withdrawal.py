@@ -119,6 +119,7 @@ def test_withdrawing_location_deletes_where_somebody_was_and_what_was_made_of_it
         "outcome_days": 0,
         "events": 2,
         "profiles": 1,
+        "person_evidence": 0,
         "known_places": 1,
         "moments": 4,
         "places": 3,

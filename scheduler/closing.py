@@ -1,0 +1,194 @@
+"""What became of a decision: its answer is awaited for a while, then it teaches, once, and is forgotten.
+
+The answer is yes where the push was redeemed, or its person came to one of the offer's stores within the window. It is no
+at once with a dismissal or "not for me", and at the end of the window for silence. What comes later does not count.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from domain.clock import Clock
+from domain.decisions import Decision, Outcome
+from domain.model import TermName
+from domain.offers import Offer, OfferKind
+from domain.people import Consents, Mode, Purpose
+from scheduler import learned
+from scheduler.drafts import Draft
+from scheduler.learn.terms import Terms
+from scheduler.learned import Lesson
+from storage import consents, learning, profiles
+from storage.engine import Database, Transaction
+from storage.events import StoredEvent
+from storage.learning import OpenDecision, Sign
+
+LATE = timedelta(hours=1)  # that signs may arrive after they happened
+_BATCH = 200
+_ANSWERS = {"redeemed": 1.0, "dismissed": 0.0, "not_for_me": 0.0}
+_DRAWN = ("holdout", "explored")  # silences that say what happens without a push: chance chose them
+_log = structlog.get_logger()
+
+
+class Window(NamedTuple):
+    """How long after a push a visit, and a redemption, counts as its answer."""
+
+    visit: timedelta
+    redemption: timedelta
+
+
+# Three hours, as the chance of a visit that comes anyway speaks of; longer where the push is about a later day.
+_SOON = Window(timedelta(hours=3), timedelta(hours=24))
+_WEEK = Window(timedelta(days=7), timedelta(days=7))
+WINDOWS = {
+    OfferKind.DISCOUNT: _SOON,
+    OfferKind.INFORMATION: _SOON,
+    OfferKind.SLOT: Window(timedelta(hours=24), timedelta(hours=24)),
+    OfferKind.THANK_YOU: _WEEK,
+    OfferKind.OCCASION: _WEEK,
+    OfferKind.WIN_BACK: _WEEK,
+}
+
+
+def await_answers(tx: Transaction, drafts: Iterable[Draft], done: Sequence[Decision]) -> None:
+    """Begins to wait for the answers to what was sent, and for what happens without a push where a lot chose silence.
+
+    Test customers teach nothing.
+    """
+    made = {decision.moment_id: decision for decision in done if decision.mode is Mode.LIVE}
+    awaited = (_awaited(each, made[each.moment.id]) for each in drafts if each.moment.id in made)
+    learning.open_many(tx, [each for each in awaited if each])
+
+
+def hasten(tx: Transaction, taken: Iterable[StoredEvent], *, now: datetime) -> None:
+    """Lets decisions that were answered teach at the next round."""
+    answered = {
+        each.event.decision_id
+        for each in taken
+        if each.event.type in _ANSWERS and each.event.decision_id
+    }
+    learning.hasten(tx, answered, now=now)
+
+
+def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
+    if draft.at is None or draft.choice is None:
+        return None
+    context, verdict = draft.choice.context, draft.choice.verdict
+    offer, candidate = verdict.offer, verdict.candidate
+    if offer is None or candidate is None or decision.offer_id != offer.id:
+        return None
+    pushed = decision.outcome is Outcome.SEND
+    drawn = decision.outcome is Outcome.SILENCE and decision.reasons[0].code in _DRAWN
+    if not (pushed or drawn):
+        return None
+    terms = Terms(context)
+    active = (*terms.shared, *terms.of(offer, candidate)) if pushed else terms.anyway
+    stores = draft.at.premises.named(offer.body.stores) if offer.body.stores else ()
+    visit_until, due_at = _until(offer, decision.decided_at, pushed=pushed)
+    return OpenDecision(
+        decision_id=decision.id,
+        brand_id=decision.brand_id,
+        customer_id=draft.moment.customer_id,
+        pushed=pushed,
+        opened_at=decision.decided_at,
+        visit_until=visit_until,
+        due_at=due_at,
+        odds=verdict.odds if pushed else verdict.anyway,
+        stores=tuple(store.id for store in stores),
+        terms=tuple((term.group, term.value) for term in active),
+    )
+
+
+def _until(offer: Offer, since: datetime, *, pushed: bool) -> tuple[datetime, datetime]:
+    """Until when a visit counts, and when the answer is due. What is redeemed counts as long as the offer lives."""
+    window, ends = WINDOWS[offer.body.kind], offer.body.life.ends_at
+    last = ends or since + window.redemption
+    redeemed = max(since + window.visit, min(since + window.redemption, last))
+    visit_until = since + window.visit
+    return visit_until, (redeemed if pushed else visit_until) + LATE
+
+
+class Closing:
+    """`tick` lets every decision teach whose answer is due, batch by batch; each costs an index entry, never a scan.
+
+    Two processes at once do no harm: whoever deletes the row that waits is the one that learns from it.
+    """
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def waiting(self) -> bool:
+        """Whether any answer is due: a look into an index, which needs no lease."""
+        with self._database.read() as tx:
+            return bool(learning.due(tx, self._clock.now(), 1))
+
+    def tick(self) -> int:
+        """Returns how many decisions were closed."""
+        now, closed = self._clock.now(), 0
+        while many := self._database.write(partial(_close_batch, now=now)):
+            closed += many
+        if closed:
+            _log.info("decisions_closed", decisions=closed)
+        return closed
+
+
+def _close_batch(tx: Transaction, *, now: datetime) -> int:
+    """Locks the people first, so that a withdrawal or an erasure comes before, and leaves nothing to learn, or after."""
+    due = learning.due(tx, now, _BATCH)
+    if not due:
+        return 0
+    people = profiles.lock_people(tx, {each.customer_id for each in due})
+    mine = learning.take(tx, [each.decision_id for each in due])
+    taken = [each for each in due if each.decision_id in mine and each.customer_id in people]
+    lessons = _lessons(tx, taken, consents.of_many(tx, list(people)))
+    for brand_id in sorted({each.brand_id for each, _ in lessons}):
+        of_brand = [lesson for each, lesson in lessons if each.brand_id == brand_id]
+        learned.teach(tx, brand_id, of_brand, now=now)
+    return len(due)
+
+
+def _lessons(
+    tx: Transaction, taken: Sequence[OpenDecision], allowed: dict[str, Consents]
+) -> list[tuple[OpenDecision, Lesson]]:
+    """What each of these teaches; a push that reached no phone teaches nothing."""
+    if not taken:
+        return []
+    lost = learning.unseen(tx, [each.decision_id for each in taken if each.pushed])
+    since = min(each.opened_at for each in taken)
+    signs = learning.signs(tx, {each.customer_id for each in taken}, since=since)
+    return [
+        (each, _lesson(each, signs.get(each.customer_id, []), allowed[each.customer_id]))
+        for each in taken
+        if each.decision_id not in lost
+    ]
+
+
+def _lesson(awaited: OpenDecision, signs: Iterable[Sign], allowed: Consents) -> Lesson:
+    return Lesson(
+        terms=[TermName(*each) for each in awaited.terms],
+        odds=awaited.odds,
+        y=answer(awaited, signs),
+        whose=awaited.customer_id if allowed.granted(Purpose.HABITS) else None,
+    )
+
+
+def answer(awaited: OpenDecision, signs: Iterable[Sign]) -> float:
+    """1 for yes, 0 for no, as these signs have it. A redemption outweighs a dismissal, and either a visit."""
+    known = list(signs)
+    said = [_ANSWERS[each.type] for each in _words(awaited, known)]
+    return max(said) if said else float(any(_came(awaited, each) for each in known))
+
+
+def _words(awaited: OpenDecision, signs: Iterable[Sign]) -> Iterator[Sign]:
+    for each in signs:
+        if each.decision_id == awaited.decision_id and each.type in _ANSWERS:
+            yield each
+
+
+def _came(awaited: OpenDecision, sign: Sign) -> bool:
+    if sign.type in _ANSWERS or not awaited.opened_at < sign.at <= awaited.visit_until:
+        return False
+    return not awaited.stores or sign.store_id in awaited.stores

@@ -1,0 +1,74 @@
+"""Which option is drawn where a brand explores, and how probable that was. Pure: the seed alone decides.
+
+Two lots: with the share `floor` every option is as likely as every other, silence included. Else what is believed is sampled
+at 0.3 of its standard deviation and the greatest gain wins, silence where none is above 0. Full Thompson sampling would
+spend the few answers of each person on exploring, and none at all can fall silent for ever (`docs/deciding.md`).
+
+The probability of what the sampling picks has no closed form. It is counted: the same sampling is repeated for a fixed number
+of draws, the first of which is the one that counts.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.decide.score import Score
+
+Option = TypeVar("Option")
+
+SAMPLED_SD = 0.3
+DRAWS = 64
+LEAST, MOST = (
+    0.05,
+    0.95,
+)  # what is stored of a propensity, so that a weight of 1/propensity stays small
+
+
+class Lots:
+    """The draws among these scores; the option after the last of them is silence."""
+
+    def __init__(self, scores: Sequence[Score], *, seed: int, floor: float) -> None:
+        self._scores = scores
+        self._seed = seed
+        self._floor = min(1.0, floor)
+
+    def picked(self, sampled: Sequence[Option], by_lot: Sequence[Option]) -> Option:
+        """What is drawn: of `sampled`, or with the share of the floor of `by_lot`; both name an option each."""
+        if _uniform(self._seed, "explore") < self._floor:
+            return by_lot[int(_uniform(self._seed, "which") * len(by_lot))]
+        return sampled[int(self._picks[0])]
+
+    def propensity(self, sampled: Sequence[object], by_lot: Sequence[object], of: object) -> float:
+        """The probability that `of` is drawn by either lot, to within 1/64 of the sampling, clipped to [0.05, 0.95]."""
+        counts = np.bincount(self._picks, minlength=len(sampled))
+        share = sum(int(counts[n]) for n, each in enumerate(sampled) if each is of) / DRAWS
+        even = sum(each is of for each in by_lot) / len(by_lot)
+        return min(max((1 - self._floor) * share + self._floor * even, LEAST), MOST)
+
+    @cached_property
+    def _picks(self) -> NDArray[np.intp]:
+        """The best option in each of the draws."""
+        odds, before, margin, discount, fixed, shared, own = np.array(
+            [_numbers(each) for each in self._scores]
+        ).T
+        normal = np.random.default_rng(self._seed).standard_normal((DRAWS, len(odds) + 1))
+        off = np.sqrt(shared) * normal[:, -1:] + np.sqrt(own) * normal[:, :-1]
+        after = 1 / (1 + np.exp(-(odds + SAMPLED_SD * off)))
+        gains = (after - before) * margin - after * discount + fixed
+        best: NDArray[np.intp] = gains.argmax(axis=1)
+        return np.where(gains.max(axis=1) > 0, best, len(odds))
+
+
+def _numbers(score: Score) -> tuple[float, ...]:
+    value = score.offer.body.value
+    odds = score.odds + score.learned
+    return (odds, score.before, value.margin, value.discount, score.fixed, *score.doubt)
+
+
+def _uniform(seed: int, what: str) -> float:
+    digest = hashlib.sha256(f"{seed}:{what}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48

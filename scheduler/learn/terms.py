@@ -1,0 +1,204 @@
+"""The named terms of a moment and an offer, whose effects on the log-odds of a visit are learned. Pure.
+
+Terms of everybody carry no person. A person's own terms (their groups begin with `person`) are active only with consent to
+`habits`, and carry no id either: whose they are is added where they are stored. Each term can be told in words.
+
+The odds of a visit that comes without a push have terms of their own (`anyway…`), learned from silences that were drawn.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from domain.context import Candidate, Context
+from domain.model import Learned, TermName
+from domain.offers import Offer
+from domain.people import Purpose
+
+PERSON = "person"
+_NEAR = ((100.0, "100 m"), (300.0, "300 m"), (1000.0, "1 km"), (3000.0, "3 km"))
+_FAR = "more than 3 km"
+_CHANCES = ((0.02, "2 %"), (0.1, "10 %"), (0.3, "30 %"))
+_HIGH = "more than 30 %"
+_STREAKS = ((0, "none"), (2, "2"), (5, "5"))
+_LONG = "more than 5"
+_MANY = 3  # pushes of a week, from which on more make no difference
+_WEEKEND_FROM = 5
+
+# The variance τ² from which each group's learning starts. What people differ in is an effect of a push here, not their
+# level, and no data known to us shows how widely that differs: it starts small, and the answers widen it.
+_FIRST = {
+    "brand": 1.0,
+    "cause": 0.25,
+    "offer": 0.25,
+    "kind": 0.25,
+    "anyway": 1.0,
+    "anyway_cause": 0.25,
+    "person": 0.05,
+    "person_kind": 0.05,
+    "person_offer": 0.05,
+    "person_slot": 0.05,
+}
+_OTHERWISE = 0.1
+
+
+def first_variance(group: str) -> float:
+    """The prior variance of a group's terms before any answer."""
+    return _FIRST.get(group, _OTHERWISE)
+
+
+def is_own(term: TermName) -> bool:
+    """Whether it is about one person alone."""
+    return term.group.startswith(PERSON)
+
+
+class Terms:
+    """The terms of one moment: those that every offer shares, and for each offer its own."""
+
+    def __init__(self, context: Context) -> None:
+        self._cause = context.cause.value
+        self._slot = slot_of(context)
+        self._mine = Purpose.HABITS in context.permits
+        self.shared = tuple(self._common(context))
+        self.anyway = tuple(self._anyway(context))
+
+    def of(self, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
+        """What is active where this offer is said, in addition to what is shared."""
+        return tuple(self._own(offer, candidate))
+
+    def _common(self, context: Context) -> Iterator[TermName]:
+        yield TermName("brand", "")
+        yield TermName("cause", self._cause)
+        if self._slot:
+            yield TermName("slot", self._slot)
+        yield TermName("fatigue", str(min(_MANY, week_of(context))))
+        if context.likely.p_visit:
+            yield TermName("rhythm", _band(context.likely.p_visit, _CHANCES, _HIGH))
+        if not self._mine:
+            return
+        if context.weary:
+            yield TermName("ignored", _band(context.weary.ignored, _STREAKS, _LONG))
+        yield TermName(PERSON, "")
+        if self._slot:
+            yield TermName("person_slot", self._slot)
+
+    def _anyway(self, context: Context) -> Iterator[TermName]:
+        yield TermName("anyway", "")
+        yield TermName("anyway_cause", self._cause)
+        if self._slot:
+            yield TermName("anyway_slot", self._slot)
+
+    def _own(self, offer: Offer, candidate: Candidate) -> Iterator[TermName]:
+        name, kind = offer.external_id, offer.body.kind.value
+        yield TermName("offer", name)
+        yield TermName("kind", kind)
+        yield TermName("cause_kind", f"{self._cause}, {kind}")
+        if self._slot:
+            yield TermName("slot_offer", f"{self._slot}, {name}")
+        if candidate.sky:
+            yield TermName("weather", candidate.sky.word.value)
+            yield TermName("weather_offer", f"{candidate.sky.word.value}, {name}")
+        if (far := distance_of(candidate)) is not None:
+            yield TermName("distance", _band(far, _NEAR, _FAR))
+        if candidate.regular:
+            yield TermName("regular", candidate.regular)
+        if candidate.taste:
+            yield TermName("taste", candidate.taste)
+        if self._mine:
+            yield TermName("person_kind", kind)
+            yield TermName("person_offer", name)
+
+
+class Reader:
+    """Reads effects out of what is believed, and notes which it read, so that a decision can keep just those."""
+
+    def __init__(self, learned: Learned) -> None:
+        self._learned = learned
+        self._asked: dict[TermName, tuple[float, float] | None] = {}
+
+    def sum(self, terms: tuple[TermName, ...]) -> tuple[float, float]:
+        """The mean and the variance of what these terms add to the log-odds."""
+        mean = variance = 0.0
+        for term in terms:
+            found = self._effect(term)
+            mean += found[0]
+            variance += found[1]
+        return mean, variance
+
+    def mean(self, term: TermName) -> float:
+        return self._effect(term)[0]
+
+    def rested_on(self) -> Learned:
+        """What was read, without what was not."""
+        terms: dict[str, dict[str, tuple[float, float]]] = {}
+        for term, found in self._asked.items():
+            if found:
+                terms.setdefault(term.group, {})[term.value] = found
+        asked = {term.group for term, found in self._asked.items() if not found}
+        spreads = {g: v for g, v in self._learned.spreads.items() if g in asked}
+        return Learned(terms=terms, spreads=spreads)
+
+    def _effect(self, term: TermName) -> tuple[float, float]:
+        if term not in self._asked:
+            self._asked[term] = self._learned.terms.get(term.group, {}).get(term.value)
+        found = self._asked[term]
+        return found or (0.0, self._prior(term.group))
+
+    def _prior(self, group: str) -> float:
+        known = self._learned.spreads.get(group)
+        return first_variance(group) if known is None else known
+
+
+_WORDS = {
+    "brand": "how people here answer on the whole",
+    "cause": "how people answer at a moment of {}",
+    "slot": "how people answer on a {}",
+    "fatigue": "how people answer after {} pushes within a week",
+    "rhythm": "how people answer whose chance of coming by themselves is up to {}",
+    "ignored": "how people answer who ignored up to {} pushes in a row",
+    "offer": "how people answer the offer {}",
+    "kind": "how people answer offers of kind {}",
+    "cause_kind": "how people answer at this moment to this kind of offer ({})",
+    "slot_offer": "how people answer this offer at this time ({})",
+    "weather": "how people answer in this weather: {}",
+    "weather_offer": "how people answer this offer in this weather ({})",
+    "distance": "how people answer who are within {} of the store",
+    "regular": "how people answer who came to this store: {}",
+    "taste": "how people answer to whose taste it is: {}",
+    "person": "how this person answers on the whole",
+    "person_slot": "how this person answers on a {}",
+    "person_kind": "how this person answers offers of kind {}",
+    "person_offer": "how this person answers the offer {}",
+    "anyway": "how many come without a push",
+    "anyway_cause": "how many come without a push at a moment of {}",
+    "anyway_slot": "how many come without a push on a {}",
+}
+GROUPS = frozenset(_WORDS)
+
+
+def told(term: TermName) -> str:
+    """The term in words, as the account of a decision names it."""
+    return _WORDS[term.group].format(term.value)
+
+
+def slot_of(context: Context) -> str | None:
+    """The kind of day and the three hours, as in `weekday 12-15`; None where the person's clock is not known."""
+    if context.local_date is None or context.daypart is None:
+        return None
+    weekend = date.fromisoformat(context.local_date).weekday() >= _WEEKEND_FROM
+    begin = 3 * context.daypart
+    return f"{'weekend' if weekend else 'weekday'} {begin:02}-{begin + 3:02}"
+
+
+def week_of(context: Context) -> int:
+    """Pushes within the last seven days."""
+    now = context.decided_at
+    return sum((now - at).total_seconds() < 7 * 86_400 for at in context.sent_at)
+
+
+def distance_of(candidate: Candidate) -> float | None:
+    """Metres from the person, or from the place of theirs that the offer is for; None where neither is known."""
+    return candidate.place.distance_m if candidate.place else candidate.distance_m
+
+
+def _band(value: float, bands: tuple[tuple[float, str], ...], above: str) -> str:
+    return next((word for most, word in bands if value <= most), above)

@@ -1,0 +1,150 @@
+"""Decisions are computed again from what is stored of them, and come out the same to the last bit."""
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from domain.clock import ManualClock
+from domain.context import Inputs
+from domain.decisions import Cause, Outcome
+from domain.model import Evidence, TermName
+from domain.offers import Limits, OfferKind, OfferValue
+from domain.people import Purpose
+from scheduler.decide.score import Model
+from scheduler.replaying import Replayer, Result
+from storage import decisions, erasure, learning, withdrawal
+from storage.engine import Database
+from storage.models import DecisionRow
+from tests.integration.stage import Stage
+
+PEOPLE, ROUNDS = 40, 26
+
+
+@pytest.fixture
+def stage(database: Database, clock: ManualClock) -> Stage:
+    return Stage(database, clock)
+
+
+@pytest.fixture
+def small(sqlite_database: Database, clock: ManualClock) -> Stage:
+    return Stage(sqlite_database, clock)
+
+
+def lived(stage: Stage, rounds: int = 2) -> None:
+    """A town in which there is a bit of everything: lots, limits, learned terms, people who allow more or less."""
+    stage.rule(exploration=0.3, holdout_share=0.1, hold=True, interruption_price=0.2)
+    for n in range(4):
+        stage.offer(
+            f"offer-{n}",
+            kind=list(OfferKind)[n],
+            value=OfferValue(margin=3.0 + n, discount=0.7 * n),
+            limits=Limits(per_day=40 if n == 3 else None, per_customer_days=0.3),
+        )
+    day = learning.day_of(stage.clock.now())
+    stage.write(
+        lambda tx: learning.add_shared(
+            tx,
+            stage.brand.id,
+            {
+                TermName("offer", f"offer-{n}"): Evidence(pull=0.7 - n / 3, weight=3.3, day=day)
+                for n in range(4)
+            },
+        )
+    )
+    people = [
+        stage.person(Purpose.PUSH, *(Purpose.LOCATION, Purpose.HABITS)[: n % 3])
+        for n in range(PEOPLE)
+    ]
+    own = {
+        person.customer_id: {
+            TermName("person", ""): Evidence(pull=n / 7 - 3, weight=n / 3 + 0.1, day=day),
+            TermName("person_offer", "offer-2"): Evidence(pull=3 - n / 7, weight=1.0, day=day),
+        }
+        for n, person in enumerate(people)
+    }
+    stage.write(lambda tx: learning.add_own(tx, own))
+    for _ in range(rounds):
+        for person in people:
+            stage.moment(person, Cause.MANUAL)
+        stage.engine.tick()
+        stage.clock.advance(hours=1, minutes=7)
+
+
+def results(database: Database) -> dict[Result, int]:
+    found: dict[Result, int] = dict.fromkeys(Result, 0)
+    with database.read() as tx:
+        replayer = Replayer(tx)
+        for stored in decisions.stored(tx):
+            replay = replayer.replay(stored)
+            assert replay.differences == (), replay
+            found[replay.result] += 1
+    return found
+
+
+def test_a_thousand_decisions_come_out_the_same_in_another_process_and_after_changes(
+    stage: Stage,
+) -> None:
+    lived(stage, ROUNDS)
+    stage.offer("offer-0", active=False)
+    stage.rule(exploration=0.0)
+    elsewhere = Database(stage.database.url.render_as_string(hide_password=False))
+    found = results(elsewhere)
+    elsewhere.close()
+    assert found[Result.IDENTICAL] == PEOPLE * ROUNDS
+    outcomes = {each.outcome for each in stage.decisions()}
+    codes = {each.reasons[0].code for each in stage.decisions()}
+    assert outcomes >= {Outcome.SEND, Outcome.SILENCE}
+    assert codes >= {"chosen", "explored", "holdout"}
+
+
+def test_a_difference_is_told(small: Stage) -> None:
+    small.offer()
+    decision = small.decide(small.enter(small.person()))
+    small.write(lambda tx: tx.execute(sa.update(DecisionRow).values(propensity=0.5)))
+    with small.database.read() as tx:
+        stored = decisions.by_id(tx, decision.id)
+        assert stored
+        replay = Replayer(tx).replay(stored)
+        newer = Replayer(tx, Model(revision=99)).replay(stored)
+    assert replay.result is Result.DIFFERS
+    assert [(d.what, d.stored, d.now) for d in replay.differences] == [("propensity", 0.5, 1.0)]
+    assert newer.differences[0].what == "model"
+
+
+def test_after_an_erasure_or_a_withdrawal_a_replay_answers_redacted(small: Stage) -> None:
+    small.offer()
+    gone, silent = small.person(), small.person()
+    for person in (gone, silent):
+        small.decide(small.enter(person))
+    now = small.clock.now()
+    small.write(lambda tx: erasure.erase(tx, gone.customer_id, now=now))
+    small.write(
+        lambda tx: withdrawal.carry_out(tx, Purpose.HABITS, customer_id=silent.customer_id, now=now)
+    )
+    assert results(small.database)[Result.REDACTED] == 2
+
+
+def test_a_silence_that_nobody_chose_has_nothing_to_compute(small: Stage) -> None:
+    small.offer()
+    person = small.person()
+    small.decide(small.enter(person))
+    small.write(
+        lambda tx: tx.execute(sa.update(DecisionRow).values(inputs=None, outcome="silence"))
+    )
+    assert results(small.database)[Result.UNCOMPUTED] == 1
+
+
+def test_what_is_stored_of_a_typical_decision_is_small(small: Stage) -> None:
+    lived(small)
+    sizes = sorted(
+        len(msgspec.json.encode([each.inputs, each.terms])) for each in small.decisions()
+    )
+    assert sizes[len(sizes) // 2] < 2048
+
+
+def test_stored_beliefs_are_those_that_were_used(small: Stage) -> None:
+    lived(small)
+    for each in small.decisions():
+        inputs = msgspec.convert(each.inputs, Inputs)
+        if each.outcome is Outcome.SEND:
+            assert inputs.context.learned.terms["offer"]
