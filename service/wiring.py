@@ -166,9 +166,7 @@ class Process:
         ingest = Ingest(clock=self._clock, fences=self.parts.fences, database=self.database)
         housekeeping = Housekeeping(database=self.database, clock=self._clock)
         silences = Silences(database=self.database, clock=self._clock)
-        waves = Waves(
-            database=self.database, clock=self._clock, wake=lambda: self._wake("decide")
-        )
+        waves = Waves(database=self.database, clock=self._clock, wake=lambda: self._wake("decide"))
         asking = self._single(Job("slots", waves.tick, 1.0))
         closing = Closing(database=self.database, clock=self._clock)
         learning = self._single(Job("closing", closing.tick, 5.0))
