@@ -12,9 +12,7 @@ from geofence.gate import Position
 RADIUS_M = 200.0  # as far from its centre a fix still belongs to a stay, besides its own accuracy
 COARSEST_M = 200.0  # a fix that is less accurate does not say where somebody stays
 LEAST_S = 15 * 60.0
-PIECE_S = (
-    8 * 3600.0
-)  # a stay is handed over at least this often, so that who never leaves is known too
+PIECE_S = 8 * 3600.0  # so often a stay is handed over, so that who never leaves is known too
 LONGEST_GAP_S = 16 * 3600.0  # from coming home to leaving again: phones may sleep that long
 _HEAVIEST_S = 300.0  # what one fix weighs in the centre at most
 _METRES_PER_DEGREE = 111_195.0

@@ -102,12 +102,17 @@ def _left_behind(store: Store, fences: Iterable[Fenced]) -> list[str]:
 
 
 def _small(fence: Geofence) -> list[str]:
-    radius = fence.shape.get("radius_m")
-    if isinstance(radius, int | float) and radius < RELIABLE_M:
+    *_, radius = parse_shape(fence.shape).reach
+    if radius >= RELIABLE_M:
+        return []
+    if fence.shape["type"] == "circle":
         return [
             f"Phones notice circles under {RELIABLE_M:.0f} m late or never; 100 to 150 m work best."
         ]
-    return []
+    return [
+        f"It lies within {radius:.0f} m of its middle, which phones notice late or never: draw it wider, or as a circle "
+        "of 100 to 150 m."
+    ]
 
 
 def _far(fence: Fenced) -> list[str]:

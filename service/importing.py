@@ -16,7 +16,7 @@ from domain.people import Customer
 from domain.values import Value
 from scheduler import events, profiles
 from scheduler.receipts import Code
-from service import catalogue, cautions, rows
+from service import catalogue, cautions, circles, rows
 from service.cautions import Cautions
 from service.errors import pointers
 from service.locating import Body, Locator, Watch
@@ -25,7 +25,6 @@ from service.schemas import fields
 from service.schemas.base import value_of
 from service.schemas.customers import CustomerSchema
 from service.schemas.events import EventSchema
-from service.schemas.geofences import GeofenceSchema
 from service.schemas.items import ItemSchema
 from service.schemas.stores import StoreSchema
 from storage import customers, geofences, items, stores
@@ -214,12 +213,10 @@ def _collected(row: Row, faults: list[Fault]) -> Iterator[None]:
     try:
         yield
     except Invalid as error:
-        faults.extend(row.fault(_column(row, each.pointer), each.detail) for each in error.faults)
-
-
-def _column(row: Row, pointer: str) -> str:
-    """Where the row itself holds what is wrong: a circle may stand in columns of its own."""
-    return pointer if "shape" in row.values else _OF_CIRCLES.get(pointer, pointer)
+        faults.extend(
+            row.fault(circles.column(row.values, each.pointer), each.detail)
+            for each in error.faults
+        )
 
 
 def _loaded(kind: Kind, row: Row, seen: dict[str, str]) -> tuple[str, dict[str, Any]]:
@@ -350,34 +347,6 @@ def _put_many(module: Any) -> Save:
     return save
 
 
-class _FenceRow(GeofenceSchema):
-    """A fence as a table has it: a circle is three columns."""
-
-    @ma.pre_load
-    def _as_shape(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
-        circle = {name: body.pop(name) for name in _CIRCLE if name in body}
-        if circle and "shape" not in body:
-            center = [_number(circle.get("longitude")), _number(circle.get("latitude"))]
-            radius = _number(circle.get("radius_m"))
-            body["shape"] = {"type": "circle", "center": center, "radius_m": radius}
-        return body
-
-
-def _number(value: Any) -> Any:
-    """A cell of text as the number it spells; what spells none stays for the shape to refuse."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-_CIRCLE = {name: ma.fields.Float() for name in ("latitude", "longitude", "radius_m")}
-_OF_CIRCLES = {
-    "/shape/center": "/latitude",
-    "/shape/center/0": "/longitude",
-    "/shape/center/1": "/latitude",
-    "/shape/radius_m": "/radius_m",
-}
 KINDS: dict[str, Kind] = {
     "stores": Kind(
         StoreSchema(),
@@ -389,13 +358,13 @@ KINDS: dict[str, Kind] = {
         addressed=True,
     ),
     "geofences": Kind(
-        _FenceRow(),
+        circles.FenceRow(),
         "external_id",
         50_000,
         _fence,
         _put_many(geofences),
         cautions.of_fences,
-        dict(_CIRCLE),
+        dict(circles.COLUMNS),
     ),
     "items": Kind(ItemSchema(), "sku", 50_000, _item, _put_many(items)),
     "customers": Kind(CustomerSchema(), "external_id", 20_000, _customer, _save_customers),

@@ -11,12 +11,10 @@ from storage.engine import Transaction
 from storage.models import BrandRow, RawFixRow
 from storage.sql import insert
 
-_EARLY = timedelta(
-    minutes=2
-)  # a row goes before its time is up, since whoever deletes comes once a minute
-_AHEAD = timedelta(
-    minutes=5
-)  # a row received later than that from now was noted by a clock that was wrong
+# A row goes before its time is up, since whoever deletes comes once a minute.
+_EARLY = timedelta(minutes=2)
+# A row received later than that from now was noted by a clock that was wrong.
+_AHEAD = timedelta(minutes=5)
 
 # As the hot path reads it too; brands that were saved before there was such a thing keep none.
 KEPT_H = sa.func.coalesce(BrandRow.policy["keep_fixes_h"].as_integer(), 0)

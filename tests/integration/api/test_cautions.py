@@ -70,6 +70,14 @@ def test_fences_of_one_store_that_overlap_name_each_other(world: World) -> None:
     assert told.startswith("It overlaps `door`, `far-side`, `square` of the same store")
 
 
+def test_a_polygon_too_small_for_phones_is_told_of(world: World) -> None:
+    store(world, "kallio")
+    shop = [[[24.95, 60.184], [24.9504, 60.184], [24.9504, 60.1843], [24.95, 60.184]]]
+    (told,) = fence(world, "shop", {"type": "polygon", "coordinates": shop})
+    assert "phones notice late or never" in told
+    assert fence(world, "square", {"type": "polygon", "coordinates": SQUARE}) != [told]
+
+
 def test_only_active_fences_of_the_same_store_are_compared(world: World) -> None:
     store(world, "kallio")
     store(world, "kamppi", latitude=60.1687, longitude=24.9316)
