@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.access import CredentialKind, Scope
 from domain.clock import ManualClock
+from domain.holdout import draw_of
 from domain.ids import new_id
 from domain.people import Mode, Purpose
 from domain.slots import Wanted
@@ -223,14 +224,15 @@ def test_hours_of_silence_use_nobody_up(small: Salon) -> None:
 
 
 def test_the_held_out_leave_the_place_to_others(small: Salon) -> None:
-    people = [small.person(3) for _ in range(8)]
+    people = [small.person(1) for _ in range(5)]
     small.admin.put("/v1/engine", {"holdout_share": 0.5})
     small.free()
-    for _ in range(8):
+    for _ in range(5):
         small.go_on()
         small.clock.advance(seconds=1)
     told = [small.said(each) for each in people]
-    assert told.count(["send"]) == 1
+    free = [draw_of(small.brand.id, each.customer_id) >= 0.5 for each in people]
+    assert told.count(["send"]) == any(free)
     assert all(each in ([], ["send"], ["holdout"]) for each in told)
 
 
@@ -302,18 +304,18 @@ def test_any_number_of_engines_and_waves_promise_no_more_than_there_is(
     postgres_database: Database, clock: ManualClock
 ) -> None:
     salon = Salon(postgres_database, clock)
-    for _ in range(12):
-        salon.person(2)
+    for _ in range(7):
+        salon.person(1)
     salon.free(capacity=3)
 
     def work() -> None:
         waves = Waves(database=postgres_database, clock=clock)
         engine = salon.add_engine()
-        for _ in range(4):
+        for _ in range(3):
             waves.tick()
             engine.tick()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -345,7 +347,7 @@ def chairs(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory) -> An
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS, capacity=st.integers(0, 3))
 def test_no_order_of_events_promises_more_than_there_is(
