@@ -115,8 +115,12 @@ class Multiplexer:
                 key.data.ready(key.fd, ready)
 
     def _begin(self, request: Request, *, tries: int = 1, deadline: float | None = None) -> None:
-        transfer = self._idle.pop() if self._idle else Transfer(self._options)
-        self._lanes[-1].begin(transfer, request, tries=tries, deadline=deadline)
+        try:
+            transfer = self._idle.pop() if self._idle else Transfer(self._options)
+            self._lanes[-1].begin(transfer, request, tries=tries, deadline=deadline)
+        except Exception as error:  # noqa: BLE001 - what libcurl does not take must not keep the others
+            _log.exception("request_not_taken")
+            self._tell(request, Failed(Fault.NOT_SENT, f"libcurl did not take it: {error}"))
 
     def _end(self, lane: "_Lane", transfer: Transfer, code: int, text: str) -> None:
         result = _result(transfer, code, text)
@@ -176,9 +180,8 @@ class _Lane:
         self.last_answer = 0.0
         self._options = options
         self._selector = selector
-        self._unused: set[int] = (
-            set()
-        )  # sockets that libcurl keeps for the next request, or has closed
+        # Sockets that libcurl keeps for the next request, or has closed.
+        self._unused: set[int] = set()
         self._version = 0  # as the far end's first answer shows: 2 is HTTP/2, 1 and 10 are older
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
@@ -191,8 +194,8 @@ class _Lane:
         self, transfer: Transfer, request: Request, *, tries: int, deadline: float | None
     ) -> None:
         transfer.load(request, tries=tries, deadline=deadline, strict=self._version == _HTTP_2)
-        self.live[transfer.easy] = transfer
         self._multi.add_handle(transfer.easy)
+        self.live[transfer.easy] = transfer
 
     def ready(self, fd: int, events: int) -> None:
         mask = pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0

@@ -6,10 +6,11 @@ claim → check the guards again → commit the intent → POST outside any tran
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import Empty, SimpleQueue
+from random import Random
 from typing import NamedTuple
 
 import structlog
@@ -19,12 +20,12 @@ from domain.ids import new_id
 from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Envelope, Outcome
 from notifiers.base import Multiplexed, Notifier, Start
 from scheduler.intents import Check, Intents, Route
+from scheduler.patience import Patience
 from storage import deliveries
 from storage.engine import Database, Transaction
 
 __all__ = ["Check", "Dispatcher", "Route"]
 
-_LONGEST_PAUSE_S = 3600.0
 _MOST_INTENDED = 250  # messages in one transaction: their POSTs are to start within a second of it
 _MOST_RECORDED = 1000  # outcomes in one transaction
 _MOST_THREADS = 100  # for ways out that hold one for each POST
@@ -73,7 +74,7 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(min(concurrency, _MOST_THREADS), thread_name_prefix="post")
         self._lock = threading.Lock()
         self._in_flight = 0
-        self._paused: dict[str, float] = {}  # project → until, after it asked us to wait
+        self._patience = Patience(monotonic=monotonic, random=Random())
         self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
         self._recorder: threading.Thread | None = None
 
@@ -91,7 +92,7 @@ class Dispatcher:
         """Commits the intents for as many messages as there are free places and starts their POSTs."""
         begun = 0
         while free := max(0, self._concurrency - self._in_flight):
-            resting = self._resting()
+            resting = self._patience.resting()
             most = min(free, _MOST_INTENDED)
             claimed, posts = self._database.write(partial(self._intend, most, resting))
             if posts:
@@ -112,7 +113,9 @@ class Dispatcher:
             self._recorder.join()
         return self._in_flight == 0
 
-    def _intend(self, most: int, resting: Sequence[str], tx: Transaction) -> tuple[int, list[Post]]:
+    def _intend(
+        self, most: int, resting: Collection[str], tx: Transaction
+    ) -> tuple[int, list[Post]]:
         """How many messages were claimed, and the POSTs that may start: by a time that counts from before the commit."""
         claimed, ready = self._intents.commit(tx, most, resting=resting)
         start_by = self._monotonic() + POST_STARTS_WITHIN_S
@@ -146,9 +149,8 @@ class Dispatcher:
 
     def _end(self, post: Post, outcome: Outcome | None) -> None:
         """Takes note of what a POST came to; from any thread, at once."""
-        if outcome and outcome.retry_after_s:
-            pause = min(outcome.retry_after_s, _LONGEST_PAUSE_S)
-            self._paused[post.envelope.project] = self._monotonic() + pause
+        if outcome:
+            self._patience.note(post.envelope.project, outcome)
         self._ended.put(_Ended(post, outcome))
 
     def _record(self) -> None:
@@ -199,11 +201,6 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 - the others are still to be recorded
                 delivery_id = one.post.envelope.delivery_id
                 _log.exception("delivery_not_recorded", delivery_id=delivery_id)
-
-    def _resting(self) -> list[str]:
-        now = self._monotonic()
-        self._paused = {one: until for one, until in self._paused.items() if until > now}
-        return list(self._paused)
 
 
 def _tell(batch: Sequence[_Ended], kept: set[str]) -> None:
