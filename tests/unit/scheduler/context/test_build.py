@@ -8,6 +8,7 @@ import pytest
 
 from domain.context import Candidate, Context, Ground, Known, Reach, Sent, Whereabouts
 from domain.decisions import Cause, Moment
+from domain.holdout import NEVER, Member
 from domain.offers import Limits, Offer, PlaceCondition, When
 from domain.people import Consent, Consents, Customer, Mode, Preferences, Purpose
 from domain.places import LatLon, Store
@@ -232,29 +233,6 @@ def test_traits_and_interests_of_brand_and_person_count_together() -> None:
     assert (found.traits, found.interests) == (("tall", "vegan"), ("cake", "soup"))
 
 
-def test_the_holdout_stands_evenly_and_for_good() -> None:
-    draws = [
-        build.context(
-            build.scene(
-                Moment(
-                    id="moment",
-                    brand_id="brand",
-                    mode=Mode.LIVE,
-                    customer_id="person",
-                    cause=Cause.ENTER,
-                    key="visit",
-                    due_at=NOON,
-                    expires_at=NOON,
-                ),
-                Known(customer=Customer(id=f"person-{n}", brand_id="brand", mode=Mode.LIVE)),
-                Ground(
-                    brand=Brand(id="brand", slug="s", name="S", time_zone="UTC", signing_secret="-")
-                ),
-                Premises(()),
-                now=NOON,
-            )
-        ).draw
-        for n in range(2000)
-    ]
-    assert sum(draw < 0.1 for draw in draws) == pytest.approx(200, abs=40)
-    assert context().draw == context(cause=Cause.DWELL).draw
+def test_where_a_person_stands_in_the_holdout_is_their_own_for_good() -> None:
+    assert context().draw == NEVER  # who takes no part is never held out
+    assert context(person=known(member=Member(draw=0.25))).draw == 0.25
