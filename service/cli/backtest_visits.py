@@ -19,7 +19,7 @@ from scheduler.learn.next_item import next_item
 from service.cli import visit_tables
 from service.cli.output import explained, json_option, show_json
 from service.cli.tables import WrongTable
-from service.cli.visit_files import Columns, VisitFile, read_visits, say
+from service.cli.visit_files import Columns, VisitFile, read_visits, say, want_hours
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _OPTIONS = (
@@ -63,6 +63,7 @@ def rhythm(
     """When the next visits of each person come: the wheel against histograms, on each person's last 30 %."""
     started = time.monotonic()
     read = _read(file, place=place, **given)
+    want_hours(file, read)
     visits = rhythms.slots(read.visits, least=least)
     if not visits.test.any():
         raise WrongTable(
@@ -138,6 +139,7 @@ def moment(
     """Whether a person comes within three hours, asked at each hour from 6 to 21 in the second half of the time."""
     started = time.monotonic()
     read = _read(file, place=place, **given)
+    want_hours(file, read)
     with _progress(len(read.visits.who), "learning") as tick:
         answers = moments.asked(read.visits, since=_middle(read), least=least, tick=tick)
     if not len(answers.came):

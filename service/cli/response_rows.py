@@ -2,15 +2,16 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from domain.values import Value
 from scheduler.learn.columns import Layout, Row, as_number
 from service.cli.tables import WrongTable, read_columns
+from service.cli.time_texts import misfits, reader, way_of_writing
 
 _MOST_CATEGORIES = (
     32  # different numbers, above which a column is a quantity and no longer a set of names
@@ -18,7 +19,7 @@ _MOST_CATEGORIES = (
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y"})
 _NO = frozenset({"0", "0.0", "false", "f", "no", "n"})
 _DAY_S = 86_400.0
-_MILLISECONDS_FROM = 1e11  # seconds since 1970 reach it in the year 5138
+_UTC = ZoneInfo("UTC")
 
 Texts = tuple[str, ...]
 
@@ -183,26 +184,18 @@ def _outcomes(path: Path, column: str, values: Sequence[str]) -> list[int]:
 
 
 def _times(path: Path, column: str | None, texts: Sequence[str]) -> list[float]:
-    """Days since 1970."""
-    read = {text: _day(text) for text in set(texts)}
-    if wrong := sorted(text for text, day in read.items() if day is None):
+    """Days since 1970. Plain numbers that are no times count as seconds, so that a running number gives the order."""
+    written = set(texts)
+    way = way_of_writing(list(written))
+    read = reader(way, _UTC) if way else as_number
+    seconds = {text: read(text) for text in written}
+    if any(at is None for at in seconds.values()):
+        wrong = sorted(misfits(sorted(written))[1])
         raise WrongTable(
             f"{path}: {column} holds {wrong[0]!r}, which is no time. Write 2026-03-01, 2026-03-01T12:30:00+02:00 "
             "or seconds since 1970."
         )
-    return [day for text in texts if (day := read[text]) is not None]
-
-
-def _day(text: str) -> float | None:
-    number = as_number(text)
-    if number is not None:
-        return number / _DAY_S / (1000 if abs(number) >= _MILLISECONDS_FROM else 1)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return aware.timestamp() / _DAY_S
+    return [at / _DAY_S for text in texts if (at := seconds[text]) is not None]
 
 
 def as_told(roles: Roles) -> dict[str, object]:

@@ -40,6 +40,15 @@ def way_of_writing(texts: Sequence[str]) -> str | None:
     return None
 
 
+def misfits(texts: Sequence[str]) -> tuple[str, list[str]]:
+    """The format that most of these texts have, and those written otherwise."""
+    written = {
+        name: [text for text in texts if not _fits(text, name)] for name in (EPOCH, ISO, *FORMATS)
+    }
+    name = min(written, key=lambda each: len(written[each]))
+    return name, written[name]
+
+
 def reader(name: str, naive: ZoneInfo) -> Read:
     """Epoch seconds of a text written this way; a text without an offset is read by the clock of `naive`.
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import click
 from scheduler.context.clock import zone_named
 from scheduler.learn.histories import Histories, histories
 from service.cli.tables import Rows, WrongTable, read_columns
-from service.cli.time_texts import FORMATS, Read, reader, way_of_writing
+from service.cli.time_texts import EPOCH, FORMATS, ISO, Read, misfits, reader, way_of_writing
 
 _CUSTOMER = (
     *("customer", "customer_id", "customerid", "card", "card_id", "household", "household_id"),
@@ -44,6 +45,7 @@ _TIME = (
 )
 _ITEM = ("item", "item_id", "product", "product_id", "product_name", "item_name", "sku", "article")
 _GUESSES = {"customer": _CUSTOMER, "time": _TIME, "item": _ITEM}
+_ARTICLES = {"customer": "a customer", "time": "a time", "item": "an item"}
 _SAMPLE = 500
 _EVERY = 5000  # rows between two steps of the progress bar
 
@@ -90,8 +92,9 @@ def read_visits(path: Path, columns: Columns, *, wants_item: bool = False) -> Vi
         found.append((who, at))
         if wants_item and row[-1]:
             items.append((who, at, row[-1]))
-    if not found:
-        raise WrongTable(f"{path}: no row has a value in column {taken['customer']}.")
+    for role, present in (("customer", found), ("item", items if wants_item else found)):
+        if not present:
+            raise WrongTable(f"{path}: no row has a value in column {taken[role]}.")
     told: dict[str, Any] = {
         **taken,
         "zone": zone.key,
@@ -100,6 +103,18 @@ def read_visits(path: Path, columns: Columns, *, wants_item: bool = False) -> Vi
     }
     counts = {"rows": rows, "skipped": skipped, "people": len(people)}
     return VisitFile(histories(found, zone), items, told | counts)
+
+
+def want_hours(path: Path, read: VisitFile) -> None:
+    """WrongTable where the file has days alone: all its times are midnight by the clock they were read by."""
+    clock = ZoneInfo(read.read["naive_times"])
+    times = (datetime.fromtimestamp(at, clock) for at in read.visits.at.tolist())
+    if any(at.hour or at.minute or at.second for at in times):
+        return
+    raise WrongTable(
+        f"{path}: column {read.read['time']} holds days without a time of day, and what is asked here is the hour. "
+        "next-visit and taste need days only; or say another column with --time."
+    )
 
 
 def say(read: dict[str, Any]) -> None:
@@ -129,14 +144,18 @@ def _taken(path: Path, columns: Columns, *, wants_item: bool) -> dict[str, str]:
     if missing:
         options = " and ".join(f"--{role} COLUMN" for role in missing)
         raise WrongTable(
-            f"{path}: no column is named like a {' or a '.join(missing)}. Found: {', '.join(there)}. Say which with {options}."
+            f"{path}: no column is named like {' or '.join(_ARTICLES[role] for role in missing)}. "
+            f"Found: {', '.join(there)}. Say which with {options}."
         )
     place = {"place": columns.place} if columns.place else {}
-    return {role: name for role, name in (taken | place).items() if name}
+    found = {role: name for role, name in (taken | place).items() if name}
+    _columns_of(path, tuple(found.values()))
+    return found
 
 
-def _columns_of(path: Path) -> tuple[str, ...]:
-    rows = read_columns(path, ())
+def _columns_of(path: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """The header; WrongTable where it lacks any that is wanted."""
+    rows = read_columns(path, wanted)
     with closing(iter(rows)) as lines:
         next(lines, None)
     return rows.columns
@@ -150,14 +169,21 @@ def _guess(there: Sequence[str], names: Sequence[str]) -> str | None:
 def _way(path: Path, column: str) -> str:
     with closing(iter(read_columns(path, [column]))) as rows:
         texts = [row[0] for row in islice(rows, _SAMPLE) if row[0]]
-    way = way_of_writing(texts) if texts else None
-    if way is None:
-        shown = ", ".join(dict.fromkeys(texts[:3])) or "nothing"
-        raise WrongTable(
-            f"{path}: column {column} holds {shown}, which is no time that is known here: ISO 8601, seconds or "
-            f"milliseconds since 1970, or one of {', '.join(FORMATS)}. Say it with --time-format."
+    if way := way_of_writing(texts) if texts else None:
+        return way
+    most, odd = misfits(texts)
+    mixed = 0 < len(odd) < len(texts)
+    shown = ", ".join(dict.fromkeys(odd[:3])) or "nothing"
+    known = f"{EPOCH}, {ISO}, or one of {', '.join(FORMATS)}"
+    raise WrongTable(
+        f"{path}: column {column} holds {shown}, "
+        + (
+            f"and other rows are written as {most}"
+            if mixed
+            else f"which is no time that is known here: {known}"
         )
-    return way
+        + ". Say it with --time-format."
+    )
 
 
 def _time(read: Read, text: str, number: int, column: str, way: str) -> float:
@@ -165,7 +191,8 @@ def _time(read: Read, text: str, number: int, column: str, way: str) -> float:
         return read(text)
     except (ValueError, OverflowError) as error:
         raise WrongTable(
-            f"Row {number}: {text or 'an empty text'} in column {column} is not written as the first rows are ({way})."
+            f"Row {number}: {text or 'an empty text'} in column {column} is not written as the first rows are ({way}). "
+            "Where those were taken wrongly, say it with --time-format."
         ) from error
 
 

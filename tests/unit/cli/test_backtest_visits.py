@@ -101,7 +101,7 @@ def test_a_plot_is_a_png(visits: Path, tmp_path: Path) -> None:
         ("card,time\n1,soon", (), ["column time holds soon", "--time-format"]),
         ("card,time\n1,2026-01-05", ("--time", "tme"), ["did you mean time?"]),
         ("card,time\n,2026-01-05", (), ["no row has a value in column card"]),
-        ("card,time\n1,2026-01-05", (), ["nobody came 10 times", "--least"]),
+        ("card,time\n1,2026-01-05 09:00", (), ["nobody came 10 times", "--least"]),
         ("card,time\n1,2026-01-05", ("--tz", "Mars"), ["--tz Mars", "Europe/Helsinki"]),
     ],
     ids=["customer", "time", "format", "column", "empty", "few", "zone"],
@@ -123,6 +123,45 @@ def test_a_file_of_one_visit_is_refused_with_the_reason(tmp_path: Path, command:
     result = run(command, path)
     assert result.exit_code == 2
     assert str(path) in result.stderr
+
+
+def test_a_single_odd_time_among_the_first_is_named_and_not_the_good_ones(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    lines = ["card,time", *["1,2026-01-05 10:00"] * 60, "1,yesterday"]
+    path.write_text("\n".join(lines), "utf-8")
+    result = run("rhythm", path)
+    assert result.exit_code == 2
+    assert "holds yesterday, and other rows are written as ISO 8601" in result.stderr
+    assert "2026-01-05" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["rhythm", "moment"])
+def test_days_alone_are_refused_where_the_hour_is_asked(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "days.csv"
+    days = [f"1,{datetime(2026, 1, 5, tzinfo=UTC) + timedelta(days=n):%Y-%m-%d}" for n in range(60)]
+    path.write_text("\n".join(["card,time", *days]), "utf-8")
+    for options in ((), ("--utc", "--tz", "Europe/Helsinki")):
+        result = run(command, path, *options)
+        assert result.exit_code == 2
+        assert "column time holds days without a time of day" in result.stderr
+    assert answer("next-visit", path)["read"]["rows"] == 60
+
+
+def test_a_column_of_items_without_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("card,time,item\n1,2026-01-05,\n1,2026-01-06,", "utf-8")
+    result = run("taste", path)
+    assert result.exit_code == 2
+    assert "no row has a value in column item" in result.stderr
+
+
+def test_all_columns_that_are_missing_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("card,time\n1,2026-01-05", "utf-8")
+    result = run("rhythm", path, "--customer", "crad", "--time", "tme", "--place", "shop")
+    assert result.exit_code == 2
+    for told in ("did you mean card?", "did you mean time?", "shop"):
+        assert told in result.stderr
 
 
 def test_a_time_written_otherwise_names_its_row(tmp_path: Path) -> None:

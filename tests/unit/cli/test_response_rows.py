@@ -62,6 +62,10 @@ def test_many_different_numbers_are_a_quantity_and_few_are_names(tmp_path: Path)
         ("1970-01-02T02:00:00+02:00", 1.0),
         ("86400", 1.0),
         ("1700000000000", 1_700_000_000 / 86_400),
+        ("1970/1/2 12:00", 1.5),
+        ("1/2/1970 12:00 PM", 1.5),
+        ("19700102", 1.0),
+        ("7", 7 / 86_400),
     ],
 )
 def test_times_are_days_since_1970(tmp_path: Path, written: str, day: float) -> None:
