@@ -175,6 +175,32 @@ class Wheel(Value):
     as_of: datetime | None = None
 
 
+class Orders(Value):
+    """Of a person's visits, those with an order: decayed counts as of the visits' wheel, each whole in its own hour."""
+
+    wheel: Wheel = Wheel()
+    rate: float = 0.0  # decayed, within the 45-day memory, as of the wheel's time
+    evidence: float = (
+        0.0  # nats by which this wheel foretold the orders better than the visits' does
+    )
+
+
+class Frequented(Value):
+    """One store of a person: decayed visits by kind of day and daypart (2 × 4), and the nats that it depends on these."""
+
+    store_id: str
+    cells: tuple[float, ...] = (0.0,) * 8
+    nats: float = 0.0
+
+
+class Stores(Value):
+    """Where a person's visits were: the strongest few stores, and the decayed visits to stores that left the table."""
+
+    known: tuple[Frequented, ...] = ()
+    elsewhere: float = 0.0
+    as_of: datetime | None = None
+
+
 class Profile(Value):
     """What is known of one person's habits; built only with `habits` consent and deleted with it."""
 
@@ -194,3 +220,5 @@ class Profile(Value):
         0  # the visit, counted from 1, that ended the last silence as long as of a lost customer
     )
     told_at: datetime | None = None  # until when the brand has learned from this person's silence
+    orders: Orders = Orders()
+    stores: Stores = Stores()

@@ -159,6 +159,7 @@ def _sign(stored: StoredEvent, names: Names) -> profiles.Sign:
         zone=place.time_zone if place else None,
         there=stored.event.type in _VISITS,
         event=stored.event,
+        store_id=stored.store_id,
     )
 
 

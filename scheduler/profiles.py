@@ -15,6 +15,7 @@ from domain.values import Value
 from scheduler import moments as kinds
 from scheduler.choices import Choices
 from scheduler.context.clock import first_zone
+from scheduler.context.orders import with_order
 from scheduler.context.profile import with_visit
 from scheduler.context.questions import Stretch, taught
 from scheduler.context.returns import Clock, Taken, ahead
@@ -28,7 +29,8 @@ _REMEMBERED = timedelta(days=10)  # what a decided moment was about is past by t
 class Sign(Value):
     """Something to learn from. `there`: it shows that the person was there, as a dwell or an order does.
 
-    `zone` is the IANA zone of the place; without one the person's counts. `event` is what was reported, if anything was.
+    `zone` is the IANA zone of the place; without one the person's counts. `event` is what was reported, if anything was,
+    and `store_id` where, if that is known.
     """
 
     customer_id: str
@@ -36,6 +38,7 @@ class Sign(Value):
     zone: str | None
     there: bool = True
     event: Event | None = None
+    store_id: str | None = None
 
 
 def observe(
@@ -76,7 +79,7 @@ def observe_many(
         profile = known[sign.customer_id]
         if sign.there:
             visits.append(Stretch(profile, sign.occurred_at, True, zone))
-            profile = with_visit(profile, at=sign.occurred_at, zone=zone, brand=wheel)
+            profile = _came(profile, sign, zone, wheel)
         known[sign.customer_id] = choices.learned(profile, sign.event, zone=zone, now=now)
     profiles.save_many(tx, known, brand_id=brand_id, now=now)
     if mode is Mode.LIVE:
@@ -86,6 +89,14 @@ def observe_many(
     came = {each.sign.customer_id for each in heeded if each.sign.there}
     set_moments(tx, whom, wheels={brand_id: wheel}, now=now, came=came)
     return len(heeded)
+
+
+def _came(profile: Profile, sign: Sign, zone: ZoneInfo, brand: Wheel) -> Profile:
+    """The profile after a sign that the person was there; what it says of their orders is weighed before the visit counts."""
+    at = sign.occurred_at
+    if sign.event and sign.event.type == "order":
+        profile = with_order(profile, at=at, zone=zone, brand=brand)
+    return with_visit(profile, at=at, zone=zone, brand=brand, store_id=sign.store_id)
 
 
 class _Heeded(NamedTuple):

@@ -126,4 +126,5 @@ def _sign(whose: Whose, dwell: Transition, names: dict[str, Named]) -> profiles.
         customer_id=whose.customer_id,
         occurred_at=dwell.occurred_at,
         zone=names[dwell.fence].time_zone,
+        store_id=names[dwell.fence].store_id,
     )

@@ -13,6 +13,7 @@ from scheduler.context import rhythm
 from scheduler.context.clock import quiet_until, to_utc
 from scheduler.context.lifecycle import lost
 from scheduler.context.pace import RATE_DAYS, YOUNG_RATE_DAYS
+from scheduler.context.stores import with_store
 
 LEAD = timedelta(minutes=45)
 SAME_VISIT = timedelta(hours=1)
@@ -33,8 +34,10 @@ class Window(NamedTuple):
     ends_at: datetime
 
 
-def with_visit(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) -> Profile:
-    """The profile after one more visit; signs of the same visit within an hour change nothing."""
+def with_visit(
+    profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel, store_id: str | None = None
+) -> Profile:
+    """The profile after one more visit, at this store; signs of the same visit within an hour change nothing."""
     if not is_another(profile, at):
         return profile
     local = at.astimezone(zone)
@@ -52,6 +55,9 @@ def with_visit(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) 
         rate_as_of=as_of,
         returned=profile.visits + 1 if lost(profile, at=at) else profile.returned,
         evidence=profile.evidence + rhythm.surprise(own, everyone, local=local),
+        stores=with_store(profile.stores, store_id, at=at, zone=zone)
+        if store_id
+        else profile.stores,
     )
 
 

@@ -27,6 +27,7 @@ AnyWheel = TypeVar("AnyWheel", bound=Wheel)
 Index = int | NDArray[np.int64]
 
 _SPREAD = ((-1, 0.22), (0, 0.56), (1, 0.22))
+_WHOLE = ((0, 1.0),)
 _BRAND_PRIOR = 20.0
 _WEEKEND_FROM = 5
 KINDS = np.array([int(day >= _WEEKEND_FROM) for day in range(7)])
@@ -73,8 +74,11 @@ def _plain_day() -> Numbers:
 PLAIN = Shape(np.full(7, 1 / 7), np.stack([_plain_day(), _plain_day()]))
 
 
-def turned(wheel: AnyWheel, *, local: datetime) -> AnyWheel:
-    """The wheel with one more visit at this local time (aware); older visits have faded by then."""
+def turned(wheel: AnyWheel, *, local: datetime, spread: bool = True) -> AnyWheel:
+    """The wheel with one more visit at this local time (aware); older visits have faded by then.
+
+    Without `spread` it counts whole in its hour, to be spread when read, see `spread_out`.
+    """
     at = local.astimezone(UTC)
     as_of = max(at, wheel.as_of or at)
     fade = faded(wheel.as_of, as_of)
@@ -83,7 +87,7 @@ def turned(wheel: AnyWheel, *, local: datetime) -> AnyWheel:
     hours = [[count * fade for count in kind] for kind in wheel.hours]
     days[local.weekday()] += gain
     own = hours[kind(local.weekday())]
-    for step, share in _SPREAD:
+    for step, share in _SPREAD if spread else _WHOLE:
         own[(local.hour + step) % 24] += gain * share
     return msgspec.structs.replace(
         wheel,
@@ -92,6 +96,14 @@ def turned(wheel: AnyWheel, *, local: datetime) -> AnyWheel:
         weight=wheel.weight * fade + gain,
         as_of=as_of,
     )
+
+
+def spread_out(hours: Numbers) -> Numbers:
+    """Counts by hour (…, 24) as if each had been spread over its neighbours when it was counted."""
+    found: Numbers = np.sum(
+        [share * np.roll(hours, step, axis=-1) for step, share in _SPREAD], axis=0
+    )
+    return found
 
 
 def brand_shape(wheel: Wheel) -> Shape:

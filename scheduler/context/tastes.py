@@ -48,7 +48,7 @@ class Room(NamedTuple):
     services: Table
 
 
-PERSON = Room(Table(12, 108), Table(5, 50), Table(3, 30))
+PERSON = Room(Table(10, 90), Table(5, 50), Table(3, 30))
 BRAND = Room(Table(200, 4800), Table(60, 1440), Table(40, 960))
 
 

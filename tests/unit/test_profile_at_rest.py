@@ -1,8 +1,10 @@
 """A profile in the database: small, complete, and readable in the form of before."""
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -12,16 +14,22 @@ from hypothesis import strategies as st
 from domain.events import LineItem
 from domain.fatigue import Fatigue, Refused
 from domain.occasions import PERIODS, Occasions, Yearly
-from domain.people import Profile, Wheel
+from domain.people import Frequented, Orders, Profile, Stores, Wheel
 from domain.tastes import Tastes
 from domain.traits import RULES, Leaning
-from scheduler.context import tastes
+from scheduler.context import rhythm, stores, tastes
+from storage import fading
 from storage.packing import named, packed, unpacked
 
 NOW = datetime(2026, 5, 6, 12, 34, 56, 789_012, tzinfo=UTC)
 
 
+STORE = "019a1b2c-3d4e-7f00-8000-000000000001"
+OTHER = "019a1b2c-3d4e-7f00-8000-000000000002"
 LONG = {"datetime": NOW, "float": 12_345.678, "int": 50_000}  # as long as such a value gets
+
+
+ROUNDED = ("wheel", "rate", "rate14", "evidence", "orders", "stores")
 
 
 def full_tastes(seed: int, length: int) -> Tastes:
@@ -50,6 +58,21 @@ def full(length: int = 10) -> Profile:
 def _tables(length: int) -> dict[str, Any]:
     return {
         "wheel": Wheel(days=(26.3,) * 7, hours=((17.77,) * 24,) * 2, weight=180.1, as_of=NOW),
+        "orders": Orders(
+            wheel=Wheel(days=(26.3,) * 7, hours=((17.77,) * 24,) * 2, weight=184.1, as_of=NOW),
+            rate=45.5,
+            evidence=123.456,
+        ),
+        "stores": Stores(
+            known=tuple(
+                Frequented(
+                    store_id=f"019a1b2c-3d4e-7f00-8000-00000000000{n}", cells=(9.7,) * 8, nats=4.2
+                )
+                for n in range(stores.MOST)
+            ),
+            elsewhere=3.3,
+            as_of=NOW,
+        ),
         "tastes": full_tastes(1, length),
         "traits": tuple(
             Leaning(trait=rule.trait, nats=1234, orders=300, days=300, day=20_500, against=300)
@@ -89,7 +112,12 @@ def test_a_full_profile_takes_a_kilobyte_at_most(length: int) -> None:
 
 def test_everything_comes_back() -> None:
     before, after = full(), unpacked(packed(full()))
-    assert msgspec.structs.replace(after, wheel=before.wheel) == before
+    same = {name: getattr(before, name) for name in (*ROUNDED, "first_at")}
+    assert msgspec.structs.replace(after, **same) == before
+    assert after.wheel.as_of == before.wheel.as_of
+    assert after.first_at == NOW.replace(microsecond=0)
+    for name in ("rate", "rate14", "evidence"):
+        assert getattr(after, name) == pytest.approx(12_345.678)
     assert after.wheel.days == pytest.approx(before.wheel.days, rel=1e-3)
     assert after.wheel.hours[1] == pytest.approx(before.wheel.hours[1], rel=1e-3)
     assert unpacked(packed(Profile())) == Profile()
@@ -110,6 +138,81 @@ def test_a_body_of_before_is_still_read() -> None:
     }
     found = unpacked(msgspec.msgpack.encode(old))
     assert found == Profile(wheel=wheel, visits=3, last_at=NOW)
+
+
+def test_orders_and_stores_come_back_to_within_a_unit() -> None:
+    before, after = full(), unpacked(packed(full()))
+    assert after.orders.wheel.days == pytest.approx(before.orders.wheel.days, abs=0.11)
+    assert after.orders.wheel.hours[1] == pytest.approx(before.orders.wheel.hours[1], abs=0.11)
+    assert after.orders.rate == pytest.approx(45.5, rel=1e-3)
+    assert after.orders.evidence == pytest.approx(123.456)
+    assert [each.store_id for each in after.stores.known] == [
+        each.store_id for each in before.stores.known
+    ]
+    assert after.stores.known[0].cells == pytest.approx((9.7,) * 8, abs=0.04)
+    assert after.stores.elsewhere == pytest.approx(3.3, rel=1e-3)
+
+
+def test_what_fades_at_rest_fades_as_what_is_learned() -> None:
+    assert rhythm.TAU_S == fading.ORDERS_TAU_S
+    assert stores.TAU_S == fading.STORES_TAU_S
+
+
+@given(
+    st.lists(st.floats(0, 300), min_size=8, max_size=8),
+    st.floats(0, 4e8),
+)
+def test_a_count_that_only_fades_is_rounded_once(cells: list[float], later_s: float) -> None:
+    """However often it is read, faded and written again, it keeps its share."""
+    one = Frequented(store_id=STORE, cells=(*cells[:7], 40.0))
+    first = fading.stores_of(fading.packed_stores(Stores(known=(one,), as_of=NOW)))
+    again = first
+    for step in range(1, 6):
+        at = NOW + timedelta(seconds=step * min(later_s, 1e7) / 5)
+        left = math.exp(-(at - (again.as_of or at)).total_seconds() / stores.TAU_S)
+        faded = tuple(count * left for count in again.known[0].cells)
+        now = msgspec.structs.replace(again.known[0], cells=faded)
+        again = fading.stores_of(fading.packed_stores(Stores(known=(now,), as_of=at)))
+        share = [count / sum(faded) for count in faded]
+        assert again.known[0].cells == pytest.approx(faded, abs=max(faded) / 100 + 0.05)
+        assert share[7] == pytest.approx(
+            first.known[0].cells[7] / sum(first.known[0].cells), abs=0.05
+        )
+
+
+def test_a_visit_a_day_for_years_fades_in_bytes_as_it_does_in_numbers() -> None:
+    exact = small = Stores()
+    for day in range(900):
+        store = STORE if day < 600 else OTHER
+        at = NOW + timedelta(days=day)
+        exact = stores.with_store(exact, store, at=at, zone=ZoneInfo("UTC"))
+        small = stores.with_store(
+            fading.stores_of(fading.packed_stores(small)), store, at=at, zone=ZoneInfo("UTC")
+        )
+    assert stores.shares(small) == pytest.approx(stores.shares(exact), abs=0.02)
+
+
+def test_bytes_of_an_unknown_form_read_as_nothing() -> None:
+    assert fading.orders_of(b"?") == Orders()
+    assert fading.stores_of(b"\0" * 9) == Stores()
+
+
+def test_a_body_without_the_newest_fields_is_still_read() -> None:
+    """As it was stored before orders and stores were counted apart: names of traits, 64-bit numbers, all times."""
+    whole = msgspec.msgpack.decode(
+        packed(Profile(visits=3, first_at=NOW, last_at=NOW, evidence=2.5))
+    )
+    older = whole[: Profile.__struct_fields__.index("orders")]
+    older[Profile.__struct_fields__.index("traits")] = [["vegan", 310, 3, 2, 20_000, 0]]
+    older[Profile.__struct_fields__.index("evidence")] = 2.5
+    found = unpacked(msgspec.msgpack.encode(older))
+    assert (found.visits, found.evidence, found.orders, found.stores) == (
+        3,
+        2.5,
+        Orders(),
+        Stores(),
+    )
+    assert found.traits[0].trait == "vegan"
 
 
 def test_an_export_names_every_field() -> None:
