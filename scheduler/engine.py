@@ -114,7 +114,7 @@ class Engine:
         try:
             with tx.begin_nested():
                 loaded = scenes(tx, claimed, now=now, weather_max_age=self._weather_max_age)
-                loaded = believing(tx, loaded, now=now)
+                loaded = build.foretold(believing(tx, loaded, now=now))
         except Exception as error:
             if must_repeat(error):
                 raise

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from domain.context import Candidate, Context, Ground, Known, Likely, Sky, Weary
+from domain.context import Candidate, Context, Ground, Known, Likely, Sent, Sky, Weary
 from domain.decisions import Cause, Moment
 from domain.fatigue import Fatigue
 from domain.model import Learned
@@ -18,12 +18,12 @@ from domain.slots import Slot, Vacancy
 from domain.tastes import Tastes
 from domain.weather import Cell
 from scheduler.context import traits
-from scheduler.context.chances import p_visits
 from scheduler.context.clock import daypart, first_zone
 from scheduler.context.fatigue import weariness
+from scheduler.context.foretold import Person, likely
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
-from scheduler.context.profile import LEAD, next_window
+from scheduler.context.profile import LEAD
 from scheduler.context.surroundings import Surroundings
 from scheduler.context.tastes import Choices
 
@@ -45,6 +45,7 @@ class Scene(NamedTuple):
     now: datetime
     zone: ZoneInfo | None
     slot: Slot | None = None  # its places that are promised to others count as promised
+    likely: Likely | None = None  # where it was reckoned for a whole batch
     learned: Learned = Learned()
     regular: Mapping[str, int] | None = None  # days at a store, by its id; None where unknown
 
@@ -124,22 +125,35 @@ def _both(theirs: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({*theirs, *own}))
 
 
-def _likely(at: Scene) -> Likely:
+def foretold(scenes: Sequence[Scene]) -> list[Scene]:
+    """The scenes with when their people are likely to come, as far as that may be known; reckoned for all at once."""
+    found = list(scenes)
+    by_ground: dict[int, list[int]] = {}
+    for number, at in enumerate(scenes):
+        by_ground.setdefault(id(at.ground), []).append(number)
+    for numbers in by_ground.values():
+        known = [(number, person) for number in numbers if (person := _known(scenes[number]))]
+        wheel, now = scenes[numbers[0]].ground.wheel, scenes[numbers[0]].now
+        told = likely([person for _, person in known], wheel, now=now)
+        for (number, _), each in zip(known, told, strict=True):
+            found[number] = scenes[number]._replace(likely=each)
+    return found
+
+
+def _known(at: Scene) -> Person | None:
+    """Whom something may be foretold of."""
     profile, zone = at.known.profile, at.zone
     if profile is None or zone is None or not at.known.consents.granted(Purpose.HABITS):
-        return Likely()
-    brand = at.ground.wheel
+        return None
     quiet = (*at.ground.brand.policy.quiet_hours, *at.known.preferences.quiet_hours)
-    then = next_window(profile, brand, now=at.now, zone=zone, quiet=quiet, taken=())
-    p_visit, *p_then = p_visits(
-        profile, brand, at=[at.now, *([then.due_at] if then else [])], zone=zone
-    )
-    return Likely(
-        p_visit=p_visit,
-        evidence=profile.evidence,
-        at=then.due_at if then else None,
-        p_then=p_then[0] if p_then else 0.0,
-    )
+    return Person(profile, zone, quiet)
+
+
+def _likely(at: Scene) -> Likely:
+    if at.likely is not None:
+        return at.likely
+    person = _known(at)
+    return likely([person], at.ground.wheel, now=at.now)[0] if person else Likely()
 
 
 class _View:
@@ -151,6 +165,10 @@ class _View:
         self._position = _fresh_position(at)
         self._stores: dict[tuple[str, ...], Store | None] = {}
         self._away: dict[str, float] = {}
+        self._open: dict[tuple[str, float | None, bool], bool | None] = {}
+        self._said: dict[str, list[Sent]] = {}
+        for sent in at.known.sent:
+            self._said.setdefault(sent.offer_id, []).append(sent)
         self._surroundings = _surroundings(at)
         self._tastes = _choices(at)
 
@@ -159,7 +177,7 @@ class _View:
         own = self._surroundings.of(offer)
         store = _store(at, own.stores, own.centre) if own else self._store(body.stores)
         distance_m = self._distance(store)
-        said = [sent for sent in at.known.sent if sent.offer_id == offer.id]
+        said = self._said.get(offer.id, ())
         return Candidate(
             offer_id=offer.id,
             revision=offer.revision,
@@ -168,7 +186,7 @@ class _View:
             elsewhere=self._elsewhere(offer, store),
             place=own.nearby if own else None,
             hours_hold=_hours_hold(at, offer, store),
-            store_open=_is_open(at, store, distance_m, ahead=own is not None),
+            store_open=self._is_open(store, distance_m, ahead=own is not None),
             sky=_sky(at, store) if at.ground.skies else None,
             left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
             last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
@@ -189,6 +207,21 @@ class _View:
         if store.id not in self._away:
             self._away[store.id] = self._at.premises.distance(store, self._position)
         return self._away[store.id]
+
+    def _is_open(
+        self, store: Store | None, distance_m: float | None, *, ahead: bool
+    ) -> bool | None:
+        """Whether the store is open on arrival; `ahead`: or opens within three hours, for what is ordered before."""
+        if store is None or not store.opening_hours:
+            return None
+        key = (store.id, distance_m, ahead)
+        if key not in self._open:
+            arrival = _arrival(self._at, distance_m)
+            hours = range(1 + ahead * _ORDERED_AHEAD_H)
+            is_open = self._at.premises.is_open
+            seen = [is_open(store, arrival + timedelta(hours=hour)) for hour in hours]
+            self._open[key] = next((found for found in seen if found is not False), False)
+        return self._open[key]
 
     def _elsewhere(self, offer: Offer, store: Store | None) -> bool:
         """A moment at a store is for the offers valid there, or for those that ask for a distance of their own."""
@@ -234,18 +267,6 @@ def _arrival(at: Scene, distance_m: float | None) -> datetime:
     if at.moment.cause is Cause.HABIT:
         return max(at.now + walk, at.moment.due_at + LEAD)
     return at.now + walk
-
-
-def _is_open(
-    at: Scene, store: Store | None, distance_m: float | None, *, ahead: bool
-) -> bool | None:
-    """Whether the store is open on arrival; `ahead`: or opens within three hours, for what is ordered before."""
-    if store is None:
-        return None
-    arrival = _arrival(at, distance_m)
-    hours = range(1 + ahead * _ORDERED_AHEAD_H)
-    seen = [at.premises.is_open(store, arrival + timedelta(hours=hour)) for hour in hours]
-    return next((found for found in seen if found is not False), False)
 
 
 def _hours_hold(at: Scene, offer: Offer, store: Store | None) -> bool | None:

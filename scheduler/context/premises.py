@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from domain.places import LatLon, Store
-from geofence.distance import metres
-from geofence.earth import cartesian
+from geofence.earth import apart, cartesian
 from scheduler.context.hours import OpeningTimes
 
 NEAREST = 3
@@ -41,8 +40,8 @@ class Premises:
 
     @staticmethod
     def distance(store: Store, position: LatLon) -> float:
-        """Metres from the position to the store, as the crow flies."""
-        return metres(store.latitude, store.longitude, position.latitude, position.longitude)
+        """Metres from the position to the store, as the crow flies, to a hundred-thousandth."""
+        return apart(store.latitude, store.longitude, position.latitude, position.longitude)
 
     def is_open(self, store: Store, arrival: datetime) -> bool | None:
         """Whether the store is open for somebody who arrives then; None where its hours are not known."""

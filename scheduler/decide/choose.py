@@ -92,6 +92,7 @@ class _Choosing:
         self._model = model
         self._reader = reader
         self.scale = Scale(context, policy, model, reader)
+        self._terms: dict[str, tuple[Term, ...]] = {}
 
     def drawn(self, scores: list[Score], seed: int) -> Verdict:
         """The best verdict by the mean of what is believed, or with exploration one by lot; see `lots`."""
@@ -132,9 +133,14 @@ class _Choosing:
         )
         return self._of(Outcome.SEND, best, reason)
 
+    def _told(self, score: Score) -> tuple[Term, ...]:
+        if score.offer.id not in self._terms:
+            self._terms[score.offer.id] = self.scale.told(score)
+        return self._terms[score.offer.id]
+
     def _worth(self, score: Score) -> str:
         """What it is worth, and what of it was learned."""
-        told = worth(self.scale.told(score), self._policy.currency)
+        told = worth(self._told(score), self._policy.currency)
         learned = taught(self.scale.effects(score))
         return f"{told} {learned}" if learned else told
 
@@ -200,7 +206,7 @@ class _Choosing:
             reasons=(reason,),
             offer=score.offer,
             candidate=score.candidate,
-            terms=self.scale.told(score),
+            terms=self._told(score),
             gain=score.gain,
             anyway=score.anyway,
             odds=score.odds,

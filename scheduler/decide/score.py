@@ -132,15 +132,14 @@ class Scale:
             "money:worth": score.fixed + score.price,
             "money:interruption": -score.price,
         }
-        effects = self.effects(score)
-        learned = {f"learned:{term}": effect for term, effect in effects if effect}
+        learned = {f"learned:{term}": effect for term, effect in self.effects(score)}
         named = {**score.written, **learned, **money}
         return tuple(Term(name=name, value=value) for name, value in named.items())
 
     def effects(self, score: Score) -> list[tuple[TermName, float]]:
-        """What was learned of each active term, in log-odds."""
+        """What was learned of the active terms, in log-odds."""
         active = (*self._terms.anyway, *self._terms.shared, *score.terms)
-        return [(term, self._reader.mean(term)) for term in active]
+        return self._reader.effects(active)
 
 
 def weariness(context: Context, model: Model) -> float:

@@ -6,7 +6,7 @@ Terms of everybody carry no person. A person's own terms (their groups begin wit
 The odds of a visit that comes without a push have terms of their own (`anyway…`), learned from silences that were drawn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from domain.context import Candidate, Context
@@ -113,39 +113,43 @@ class Reader:
 
     def __init__(self, learned: Learned) -> None:
         self._learned = learned
-        self._asked: dict[TermName, tuple[float, float] | None] = {}
+        self._priors = {**_PRIORS, **learned.spreads} if learned.spreads else _PRIORS
+        self._asked: dict[TermName, tuple[float, float]] = {}
 
-    def sum(self, terms: tuple[TermName, ...]) -> tuple[float, float]:
+    def sum(self, terms: Sequence[TermName]) -> tuple[float, float]:
         """The mean and the variance of what these terms add to the log-odds."""
+        asked, known = self._asked, self._learned.terms
         mean = variance = 0.0
         for term in terms:
-            found = self._effect(term)
+            found = asked.get(term)
+            if found is None:
+                group, value = term
+                found = known[group].get(value) if group in known else None
+                if found is None:
+                    found = (0.0, self._priors[group])
+                asked[term] = found
             mean += found[0]
             variance += found[1]
         return mean, variance
 
-    def mean(self, term: TermName) -> float:
-        return self._effect(term)[0]
+    def effects(self, terms: Sequence[TermName]) -> list[tuple[TermName, float]]:
+        """The terms, of those that were read, of which something was learned, with their means."""
+        found = ((term, self._asked[term][0]) for term in terms)
+        return [each for each in found if each[1]]
 
     def rested_on(self) -> Learned:
         """What was read, without what was not."""
+        known, spreads = self._learned.terms, self._learned.spreads
+        if not (known or spreads):
+            return Learned()
         terms: dict[str, dict[str, tuple[float, float]]] = {}
-        for term, found in self._asked.items():
-            if found:
-                terms.setdefault(term.group, {})[term.value] = found
-        asked = {term.group for term, found in self._asked.items() if not found}
-        spreads = {g: v for g, v in self._learned.spreads.items() if g in asked}
-        return Learned(terms=terms, spreads=spreads)
-
-    def _effect(self, term: TermName) -> tuple[float, float]:
-        if term not in self._asked:
-            self._asked[term] = self._learned.terms.get(term.group, {}).get(term.value)
-        found = self._asked[term]
-        return found or (0.0, self._prior(term.group))
-
-    def _prior(self, group: str) -> float:
-        known = self._learned.spreads.get(group)
-        return first_variance(group) if known is None else known
+        priors: dict[str, float] = {}
+        for group, value in self._asked:
+            if group in known and value in known[group]:
+                terms.setdefault(group, {})[value] = known[group][value]
+            elif group in spreads:
+                priors[group] = spreads[group]
+        return Learned(terms=terms, spreads=priors)
 
 
 _WORDS = {
@@ -173,6 +177,7 @@ _WORDS = {
     "anyway_slot": "how many come without a push on a {}",
 }
 GROUPS = frozenset(_WORDS)
+_PRIORS = {group: first_variance(group) for group in GROUPS}
 
 
 def told(term: TermName) -> str:

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from domain.access import CredentialKind, Principal
 from domain.clock import ManualClock
-from domain.decisions import Cause, Decision, Moment
+from domain.decisions import Cause, Decision, Moment, Outcome
 from domain.events import Event
 from domain.ids import new_id
 from domain.model import Evidence, TermName
+from domain.offers import Limits
 from domain.people import Device, Mode, Purpose
 from scheduler import events, learned
 from scheduler.closing import LATE, Closing
@@ -36,8 +37,21 @@ class School(Stage):
     def push(self, device: Device) -> Decision:
         """A push that reached the phone."""
         decision = self.decide(self.moment(device, Cause.MANUAL))
-        self.write(lambda tx: tx.execute(sa.update(MessageRow).values(state="sent")))
+        arrived = sa.update(MessageRow).where(MessageRow.state == "queued")
+        done = {"state": "sent", "finished_at": self.clock.now()}
+        self.write(lambda tx: tx.execute(arrived.values(**done)))
         return decision
+
+    def live(self, device: Device, moments: int, likes: str | None) -> list[Decision]:
+        """Four moments a day at which the person redeems what they like and ignores the rest."""
+        lived = []
+        for _ in range(moments):
+            decision = self.push(device)
+            if decision.outcome is Outcome.SEND and decision.offer == likes:
+                self.hear(device, "redeemed", decision_id=decision.id)
+            self.wait(hours=6)
+            lived.append(decision)
+        return lived
 
     def hear(self, device: Device, type: str, **more: Any) -> None:
         """What the person's phone tells now."""
@@ -301,6 +315,51 @@ def test_evidence_fades_the_same_however_it_was_added(school: School) -> None:
         school.write(lambda tx, more=more: learning.add_shared(tx, school.brand.id, more))
     left = 2.718281828 ** (-30 / learning.MEMORY_DAYS)
     assert school.shared()[SOUP].weight == pytest.approx(2.0 + 2.0 * left)
+
+
+def test_who_always_redeems_one_offer_gets_that_one(small: School) -> None:
+    small.rule(exploration=0.1)
+    small.offer("apple")  # by its name it loses against the soup as long as nothing is known
+    lived = small.live(small.person(), 50, likes="apple")
+    sends = [each.offer for each in lived[-20:] if each.outcome is Outcome.SEND]
+    assert len(sends) >= 10
+    assert sends.count("apple") >= 0.8 * len(sends)
+
+
+def test_who_ignores_everything_is_left_in_peace_but_not_for_ever(small: School) -> None:
+    small.rule(exploration=0.1, interruption_price=0.02)
+    lived = small.live(small.person(), 90, likes=None)
+    sends = [each.outcome is Outcome.SEND for each in lived]
+    early, late = sum(sends[:8]), sum(sends[-60:])
+    assert early >= 4
+    assert late <= 12
+    assert late >= 1
+
+
+def test_what_one_person_ignores_is_still_said_to_another(small: School) -> None:
+    small.rule(interruption_price=0.1)
+    tired, fresh = small.person(), small.person()
+    small.live(tired, 40, likes=None)
+    assert small.push(tired).outcome is Outcome.SILENCE
+    assert small.push(fresh).outcome is Outcome.SEND
+
+
+def test_under_a_limit_the_best_message_wins_and_not_the_first(school: School) -> None:
+    school.offer(limits=Limits(total=2))
+    people = [school.person() for _ in range(6)]
+    day = learning.day_of(school.clock.now())
+    fond = {
+        person.customer_id: {
+            TermName("person_offer", "soup"): Evidence(pull=30.0, weight=1.0, day=day)
+        }
+        for person in (people[3], people[5])
+    }
+    school.write(lambda tx: learning.add_own(tx, fond))
+    opened = [school.moment(person, Cause.MANUAL) for person in people]
+    school.engine.tick()
+    decided = [school.decision(moment) for moment in opened]
+    assert [each.outcome is Outcome.SEND for each in decided] == [False] * 3 + [True, False, True]
+    assert decided[0].reasons[1].code == "sold_out"
 
 
 def test_what_is_due_is_found_by_an_index(small: School) -> None:

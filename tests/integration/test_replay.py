@@ -1,17 +1,23 @@
 """Decisions are computed again from what is stored of them, and come out the same to the last bit."""
 
+import json
+
+import click.testing
 import msgspec
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from domain.clock import ManualClock
 from domain.context import Inputs
 from domain.decisions import Cause, Outcome
+from domain.ids import new_id
 from domain.model import Evidence, TermName
 from domain.offers import Limits, OfferKind, OfferValue
 from domain.people import Purpose
 from scheduler.decide.score import Model
 from scheduler.replaying import Replayer, Result
+from service.cli.replay import replay
 from storage import decisions, erasure, learning, withdrawal
 from storage.engine import Database
 from storage.models import DecisionRow
@@ -148,3 +154,27 @@ def test_stored_beliefs_are_those_that_were_used(small: Stage) -> None:
         inputs = msgspec.convert(each.inputs, Inputs)
         if each.outcome is Outcome.SEND:
             assert inputs.context.learned.terms["offer"]
+
+
+def replayed(stage: Stage, decision_id: str, *more: str) -> click.testing.Result:
+    url = stage.database.url.render_as_string(hide_password=False)
+    runner = CliRunner(env={"WHENABOUTS_DATABASE_URL": url})
+    return runner.invoke(replay, [decision_id, *more])
+
+
+def test_the_command_tells_by_its_exit_code_what_came_out(small: Stage) -> None:
+    small.offer()
+    person = small.person()
+    decision = small.decide(small.enter(person))
+    assert replayed(small, decision.id).exit_code == 0
+    assert replayed(small, new_id()).exit_code == 2
+    assert replayed(small, "no id").exit_code == 2
+    small.write(lambda tx: tx.execute(sa.update(DecisionRow).values(seed=1)))
+    differs = replayed(small, decision.id)
+    assert differs.exit_code == 1
+    assert "seed: stored 1" in differs.output
+    now = small.clock.now()
+    small.write(lambda tx: erasure.erase(tx, person.customer_id, now=now))
+    redacted = replayed(small, decision.id, "--json")
+    assert redacted.exit_code == 3
+    assert json.loads(redacted.output)["result"] == "redacted"
