@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 
 from domain.fatigue import Fatigue
 from domain.occasions import Occasions
@@ -36,12 +37,22 @@ SENSITIVE_WORDS = frozenset(
     dementia depressed depression diabetes diabetic disability disabled disease epilepsy epileptic handicap handicapped
     health hiv ill illness infertile infertility ivf medical medication medicine miscarriage obese obesity overweight
     patient pregnancy pregnant prenatal maternity contraceptive contraception menopause insulin expecting sick
+    adhd aids alzheimer anorexia antenatal antidepressant arthritis autism autistic babyshower bipolar bulimia chemotherapy
+    dialysis duedate fertility gynaecology gynecology methadone midwife migraine oncology parkinson postnatal postpartum
+    psychiatric psychiatry psychotherapy rehab schizophrenia wheelchair
     atheism atheist baptised buddhism buddhist catholic christian christianity confession faith hindu hinduism islam
     islamic jew jewish judaism halal kosher ramadan lutheran mormon muslim orthodox protestant religion religious sikh sikhism
+    baptism bible chanukah chapel christening church circumcision communion diwali eid hanukkah koran mitzvah mosque
+    parish passover prayer praying priest quran rabbi synagogue torah worship
     communist conservative democrat leftist liberal nationalist political politics republican rightist socialist voter
     caste ethnic ethnicity immigrant migrant nationality racial refugee
-    bisexual gay heterosexual homosexual lesbian lgbt lgbtq lgbtqi queer sexual sexuality transgender
-    convict convicted criminal offender unionised unionized unionist
+    asexual bisexual gay heterosexual homosexual intersex lesbian lgbt lgbtq lgbtqi nonbinary pansexual queer sexual sexuality
+    transgender transsexual
+    convict convicted criminal felon felony offender parole prison unionised unionized unionist
+    diabète diabeetikko diabetiker diabetikerin diabétique embarazada embarazo enceinte grossesse gravid gravidez
+    gravidanza incinta krank krankheit maladie moschee moskeija mosquée musulman musulmana musulmán muslimi raskaana raskaus
+    sairas sairaus schwanger schwangerschaft zwanger zwangerschap chiesa église iglesia kirche kirkko kyrka homoseksuaali
+    homosexuel homosexuell schwul
     """.split()  # noqa: SIM905 - a paragraph is easier to read and to extend than a hundred lines
 )
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -49,10 +60,18 @@ _WORDS = re.compile(r"[^\W\d_]+")
 
 
 def sensitive_word(text: str) -> str | None:
-    """The first word of `text` that stands in `SENSITIVE_WORDS`, however it is spelled (`is-pregnant`, `isPregnant`); else None."""
+    """The first word of `text` that stands in `SENSITIVE_WORDS`, however it is spelled (`is-pregnant`, `isPregnant`, `due date`,
+    `churches`); else None.
+    """
     apart = _HUMP.sub(" ", unicodedata.normalize("NFKC", text))
     words = _WORDS.findall(apart.casefold())
-    return next((word for word in words if word in SENSITIVE_WORDS), None)
+    joined = ("".join(pair) for pair in pairwise(words))
+    return next((known for word in (*words, *joined) if (known := _listed(word))), None)
+
+
+def _listed(word: str) -> str | None:
+    singular = (word, word.removesuffix("s"), word.removesuffix("es"))
+    return next((each for each in singular if each in SENSITIVE_WORDS), None)
 
 
 class Platform(StrEnum):

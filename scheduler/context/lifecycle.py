@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from domain.people import Profile
 from domain.values import Value
+from scheduler.context.pace import RATE_DAYS
 
 SLIPPING_AFTER = 2.5  # mean gaps without a visit, as for the moment of a slipping regular
 LOST_AFTER = 6.0
@@ -46,7 +47,7 @@ def lifecycle(profile: Profile, *, at: datetime) -> Lifecycle | None:
     """Where this person stands at `at`; None for whom nobody saw."""
     if profile.first_at is None or profile.last_at is None:
         return None
-    gap, silent = _gap(profile), max(timedelta(), at - profile.last_at)
+    gap, silent = mean_gap(profile), max(timedelta(), at - profile.last_at)
     return Lifecycle(
         stage=_stage(profile, silent),
         first_at=profile.first_at,
@@ -63,7 +64,7 @@ def lost(profile: Profile, *, at: datetime) -> bool:
     """Whether a person who came before has been silent for so long that nobody expects them any more."""
     if profile.last_at is None:
         return False
-    return at - profile.last_at > max(LOST_AFTER * _gap(profile), _LOST_LEAST)
+    return at - profile.last_at > max(LOST_AFTER * mean_gap(profile), _LOST_LEAST)
 
 
 def _stage(profile: Profile, silent: timedelta) -> Stage:
@@ -73,18 +74,25 @@ def _stage(profile: Profile, silent: timedelta) -> Stage:
         return Stage.BACK
     if profile.visits < _GROWING_FROM:
         return Stage.NEW
-    if silent > max(SLIPPING_AFTER * _gap(profile), _SLIPPING_LEAST):
+    if silent > max(SLIPPING_AFTER * mean_gap(profile), _SLIPPING_LEAST):
         return Stage.SLIPPING
     if profile.visits < REGULAR_FROM or _pace(profile) > _MORE_OFTEN:
         return Stage.GROWING
     return Stage.REGULAR
 
 
-def _gap(profile: Profile) -> timedelta:
-    """Between visits, at least an hour: what is closer is one visit."""
+def mean_gap(profile: Profile) -> timedelta:
+    """Between visits, at least an hour: what is closer is one visit.
+
+    The silence of somebody who had been lost and came back is no gap between visits, so theirs is at most what they show
+    of late: who comes every g days has a decayed count of 45/g + ½ right after a visit.
+    """
     if profile.visits < 2 or not profile.first_at or not profile.last_at:
         return _FIRST_GAP
-    return max(timedelta(hours=1), (profile.last_at - profile.first_at) / (profile.visits - 1))
+    gap = (profile.last_at - profile.first_at) / (profile.visits - 1)
+    if profile.returned:
+        gap = min(gap, timedelta(days=RATE_DAYS) / max(0.5, profile.rate - 0.5))
+    return max(timedelta(hours=1), gap)
 
 
 def _pace(profile: Profile) -> float:

@@ -13,7 +13,7 @@ from domain.decisions import SAID, TOLD, Cause
 from domain.occasions import Occasions
 from domain.people import Occasion, Profile, QuietHours, Wheel
 from scheduler.context.clock import quiet_until, to_utc
-from scheduler.context.lifecycle import REGULAR_FROM, SLIPPING_AFTER
+from scheduler.context.lifecycle import REGULAR_FROM, SLIPPING_AFTER, mean_gap
 from scheduler.context.occasions import cadence, lead_days, next_of_cadence, yearly
 from scheduler.context.profile import LEAD, Start, Window, best_starts, next_window
 
@@ -110,10 +110,9 @@ class _Hours:
 
 def _slipping(profile: Profile, hours: _Hours, taken: Taken) -> Window | None:
     """When a regular who does not come has been away for unusually long; once per last visit."""
-    if profile.visits < REGULAR_FROM or not profile.first_at or not profile.last_at:
+    if profile.visits < REGULAR_FROM or not profile.last_at:
         return None
-    gap = (profile.last_at - profile.first_at) / (profile.visits - 1)
-    late = profile.last_at + max(SLIPPING_AFTER * gap, _SLIPPING_LEAST)
+    late = profile.last_at + max(SLIPPING_AFTER * mean_gap(profile), _SLIPPING_LEAST)
     if late <= hours.clock.now:
         return None
     first = late.astimezone(hours.clock.zone).date()

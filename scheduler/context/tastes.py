@@ -167,6 +167,11 @@ def popularity(everybody: Tastes, table: Sequence[Liked], name: str) -> float | 
     return min(1.0, weight / everybody.weight)
 
 
+def as_of(tastes: Tastes, at: datetime) -> Tastes:
+    """What is left of them by then, so that what nobody chose for long is no longer claimed."""
+    return _faded(tastes, day_of(at))
+
+
 def usual(
     tastes: Tastes, table: Sequence[Liked], popularity: Callable[[str], float | None]
 ) -> Usual | None:

@@ -161,7 +161,7 @@ def _surely(nats: float) -> str:
 
 
 def _likes(profile: Profile, around: Around) -> Iterator[Fact]:
-    known, everybody = profile.tastes, around.everybody.tastes
+    known, everybody = tastes.as_of(profile.tastes, around.at), around.everybody.tastes
 
     def of(table: Sequence[Liked], all_: Sequence[Liked]) -> tastes.Usual | None:
         return tastes.usual(known, table, lambda name: tastes.popularity(everybody, all_, name))
@@ -170,8 +170,8 @@ def _likes(profile: Profile, around: Around) -> Iterator[Fact]:
         ("item", "take", of(known.items, everybody.items)),
         ("category", "take something of", of(known.categories, everybody.categories)),
     ):
-        if found:
-            what = around.name_of(found.name) if topic == "item" else found.name
+        what = found and (around.name_of(found.name) if topic == "item" else found.name)
+        if found and tastes.tellable(found.name, what):
             counted = f"{found.times} of {found.orders} orders"
             yield Fact(
                 topic,
@@ -185,7 +185,7 @@ def _likes(profile: Profile, around: Around) -> Iterator[Fact]:
 
 def _price(profile: Profile, around: Around) -> Iterator[Fact]:
     """The price level where it differs from everybody's: the likelihood of the person's own mean against theirs."""
-    own, all_ = profile.tastes.price, around.everybody.tastes.price
+    own, all_ = tastes.as_of(profile.tastes, around.at).price, around.everybody.tastes.price
     if own.weight < 5000 or all_.weight < 20_000:
         return
     spread = max(own.variance, all_.variance, 10) / 1000
@@ -206,8 +206,12 @@ def _never(profile: Profile, around: Around) -> Iterator[Fact]:
     everybody = around.everybody.tastes
     if not everybody.weight:
         return
-    shares = {each.name: min(1.0, each.weight / everybody.weight) for each in everybody.categories}
-    for found in tastes.never(profile.tastes, shares):
+    shares = {
+        each.name: min(1.0, each.weight / everybody.weight)
+        for each in everybody.categories
+        if tastes.tellable(each.name)
+    }
+    for found in tastes.never(tastes.as_of(profile.tastes, around.at), shares):
         counted = f"0 of {found.orders} orders"
         yield Fact(
             "never",
@@ -261,8 +265,8 @@ def _yearly(profile: Profile, around: Around) -> Iterator[Fact]:
     for each in occasions.yearly((), profile.occasions, today=around.today):
         yield Fact(
             "occasion",
-            f"{each.kind} on {_day(each.day)}, as a reservation said",
-            f"{each.kind} on {_day(each.day)}, as you said with a reservation.",
+            f"{each.kind} on {_day(each.day)}, as they said",
+            f"{each.kind} on {_day(each.day)}, as you said.",
         )
 
 

@@ -23,7 +23,34 @@ def test_a_sensitive_word_is_found_however_it_is_spelled(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["vegetarian", "gluten_free", "healthy", "faithful", "", "42", "–"]
+    ("text", "word"),
+    [
+        ("church", "church"),
+        ("Churches", "church"),
+        ("bar mitzvah", "mitzvah"),
+        ("due date of the baby", "duedate"),
+        ("due_date", "duedate"),
+        ("muslims", "muslim"),
+        ("Schwangerschaft", "schwangerschaft"),
+    ],
+)
+def test_plurals_and_words_of_two_parts_are_found(text: str, word: str) -> None:
+    assert sensitive_word(text) == word
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vegetarian",
+        "gluten_free",
+        "healthy",
+        "faithful",
+        "",
+        "42",
+        "–",
+        "best date",
+        "tacos al pastor",
+    ],
 )
 def test_a_word_that_only_contains_one_is_not_one(text: str) -> None:
     assert sensitive_word(text) is None

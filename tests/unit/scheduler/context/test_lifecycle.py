@@ -57,6 +57,15 @@ def test_a_stage_brings_the_numbers_behind_it() -> None:
     assert found.pace == pytest.approx(1, abs=0.2)
 
 
+def test_the_silence_before_a_return_is_no_gap_between_visits() -> None:
+    """Else nobody who came back after years would ever be missed again."""
+    back = [2000 + day for day in range(0, 84, 7)]
+    found = lifecycle(came(0, 7, *back), at=START + timedelta(days=back[-1] + 24))
+    assert found is not None
+    assert found.mean_gap_days == pytest.approx(7, rel=0.2)
+    assert found.stage is Stage.SLIPPING
+
+
 def test_one_visit_has_no_gap_and_no_visit_no_stage() -> None:
     once = lifecycle(came(0), at=START)
     assert once is not None

@@ -123,6 +123,35 @@ def test_tastes_are_told_against_what_others_take() -> None:
     assert told(Profile(tastes=known)) == {}
 
 
+def test_what_was_liked_long_ago_is_no_longer_said() -> None:
+    known = Tastes()
+    for n in range(30):
+        item = LineItem(sku="tea", category="drinks", price=9.0)
+        known = with_order(known, [item], at=MONDAY - timedelta(days=2000 - n))
+    others = Tastes(
+        as_of=TODAY,
+        weight=100_000,
+        orders=100,
+        items=(Liked(name="tea", weight=5_000),),
+        categories=(Liked(name="cake", weight=70_000), Liked(name="drinks", weight=6_000)),
+    )
+    assert told(Profile(tastes=known), everybody=Everybody(tastes=others)) == {}
+
+
+def test_a_category_of_faith_or_health_is_not_even_said_to_be_avoided() -> None:
+    known = Tastes()
+    for _ in range(30):
+        known = with_order(known, [LineItem(sku="tea", category="drinks")], at=MONDAY)
+    others = Tastes(
+        as_of=TODAY,
+        weight=100_000,
+        orders=100,
+        items=(Liked(name="tea", weight=90_000),),
+        categories=(Liked(name="church", weight=70_000), Liked(name="drinks", weight=90_000)),
+    )
+    assert told(Profile(tastes=known), everybody=Everybody(tastes=others)) == {}
+
+
 def test_a_trait_is_told_with_how_to_deny_it_and_falls_silent_where_it_was() -> None:
     leaning = Leaning(trait="decaf", nats=700, orders=12, days=9, day=TODAY)
     profile = Profile(traits=(leaning,))
