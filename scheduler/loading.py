@@ -1,7 +1,8 @@
 """Loads a claimed batch: a handful of set queries, whatever its size, and one `Scene` per moment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -10,7 +11,7 @@ from domain.decisions import Cause, Moment
 from domain.holdout import NEVER, Member
 from domain.ids import parse_id
 from domain.offers import Offer
-from domain.people import Consents, Mode, Wheel
+from domain.people import Consents, Customer, Mode, Profile, Wheel
 from domain.places import Store
 from domain.policy import Brand
 from domain.slots import Slot
@@ -20,6 +21,8 @@ from scheduler.context.build import Scene, scene
 from scheduler.context.clock import first_zone
 from scheduler.context.places import of_a_place
 from scheduler.context.premises import Premises
+from scheduler.context.profile import LEAD
+from scheduler.context.stores import usual
 from scheduler.decide.eligible import LONGEST_DAYS
 from storage import (
     brands,
@@ -133,7 +136,7 @@ def _people(
     tx: Transaction, moments: Sequence[Moment], grounds: Iterable[Ground], now: datetime
 ) -> dict[str, Known]:
     ids = sorted({moment.customer_id for moment in moments})
-    habitual = sorted({each.customer_id for each in moments if each.cause is Cause.HABIT})
+    habitual = {each.customer_id for each in moments if each.cause is Cause.HABIT}
     phones = contexts.phones(tx, ids)
     allowed = consents.of_many(tx, ids)
     sent = contexts.sends(tx, ids, since=now - _memory(grounds))
@@ -144,7 +147,13 @@ def _people(
     seen = contexts.whereabouts(tx, ids)
     people = customers.of_many(tx, ids)
     standing = proof.members(tx, [customer for customer, _ in people.values()])
-    usual = contexts.usual_stores(tx, habitual, since=now - _USUAL) if habitual else {}
+    brands_of = {ground.brand.id: ground.brand for ground in grounds}
+    zones = {
+        id_: _zone(phones.get(id_, Phones()), customer, brands_of[customer.brand_id])
+        for id_, (customer, _) in people.items()
+        if id_ in habitual
+    }
+    usual_store = _usual_stores(tx, zones, known, now)
     return {
         id_: Known(
             customer=customer,
@@ -157,12 +166,37 @@ def _people(
             refused=_refused(answers.get(id_, ())),
             profile=known.get(id_),
             whereabouts=seen.get(id_),
-            usual_store_id=usual.get(id_),
+            usual_store_id=usual_store.get(id_),
             member=standing.get(id_, Member(draw=NEVER)),
             places=haunts.get(id_),
         )
         for id_, (customer, preferences) in people.items()
     }
+
+
+def _zone(phones: Phones, customer: Customer, brand: Brand) -> ZoneInfo | None:
+    return first_zone((*phones.zones, customer.time_zone, brand.time_zone))
+
+
+def _usual_stores(
+    tx: Transaction,
+    zones: Mapping[str, ZoneInfo | None],
+    known: Mapping[str, Profile],
+    now: datetime,
+) -> dict[str, str]:
+    """Where each of these people likely is when they come at the time that their moment precedes, by their own clock.
+
+    Where no store was learned yet, the one they were at most often of late.
+    """
+    ahead = {id_: (now + LEAD).astimezone(zone) if zone else None for id_, zone in zones.items()}
+    learned = {
+        id_: store_id
+        for id_, local in ahead.items()
+        if id_ in known and (store_id := usual(known[id_].stores, local=local))
+    }
+    others = sorted(zones.keys() - learned)
+    of_late = contexts.usual_stores(tx, others, since=now - _USUAL) if others else {}
+    return of_late | learned
 
 
 def _refused(answers: Iterable[events.Answer]) -> tuple[str, ...]:

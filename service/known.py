@@ -12,7 +12,7 @@ from scheduler.context.clock import first_zone, zone_named
 from scheduler.context.lifecycle import lifecycle
 from scheduler.context.profile import SAME_VISIT
 from scheduler.context.tastes import short
-from scheduler.context.words import Around, Fact, facts
+from scheduler.context.words import Around, Fact, There, facts
 from scheduler.decide.explain import SURE_OF_A_HABIT
 from storage import brands, contexts, customers, items, profiles, signs, tastes
 from storage.contexts import Phones
@@ -106,6 +106,8 @@ def _facts(tx: Transaction, customer: Customer, profile: Profile, now: datetime)
         name_of=lambda name: names.get(name, name),
         at=now,
         today=now.astimezone(zone).date(),
+        orders=_visits([sign for sign in seen if sign.order], zone),
+        at_stores=_at_stores(seen, zone),
     )
     return facts(profile, around)
 
@@ -118,11 +120,28 @@ def _zone(tx: Transaction, customer: Customer) -> ZoneInfo:
 
 def _visits(seen: Iterable[signs.Sign], zone: ZoneInfo) -> list[datetime]:
     """The signs by the clocks of their places, one for each visit."""
-    visits: list[datetime] = []
+    return [_local(sign, zone) for sign in _first_of_each(seen)]
+
+
+def _at_stores(seen: Iterable[signs.Sign], zone: ZoneInfo) -> list[There]:
+    return [
+        There(sign.store_id, sign.store or "", _local(sign, zone))
+        for sign in _first_of_each(seen)
+        if sign.store_id
+    ]
+
+
+def _first_of_each(seen: Iterable[signs.Sign]) -> list[signs.Sign]:
+    """The first sign of each visit."""
+    visits: list[signs.Sign] = []
     for sign in seen:
-        if not visits or sign.at - visits[-1] >= SAME_VISIT:
-            visits.append(sign.at.astimezone(zone_named(sign.zone) or zone))
+        if not visits or sign.at - visits[-1].at >= SAME_VISIT:
+            visits.append(sign)
     return visits
+
+
+def _local(sign: signs.Sign, zone: ZoneInfo) -> datetime:
+    return sign.at.astimezone(zone_named(sign.zone) or zone)
 
 
 def _names(tx: Transaction, brand_id: str, known: Tastes) -> dict[str, str]:

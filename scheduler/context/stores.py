@@ -2,7 +2,7 @@
 
 P(store | visit) is the store's share of the decayed visits (τ = 60 days), half a visit being left for stores that are not
 known. By kind of day and daypart it is smoothed towards that share:
-P(store | visit, cell) = (n_sc + m·P(store)) / (n_c + m) among the known stores, m = 10 visits.
+P(store | visit, cell) = (n_sc + m·P(store)) / (n_c + m) among the known stores, m = 5 visits.
 """
 
 import math
@@ -16,17 +16,16 @@ from scheduler.context import chances, rhythm
 
 MOST = 3
 CELLS = 8
+DAYPARTS = (11, 14, 17)  # full hours at which the second, third and fourth begin
 TAU_S = 60 * 86_400.0
 _UNKNOWN = 0.5  # visits left for a store that was never seen
-_STRENGTH = 10.0
-_NOON, _AFTERNOON, _EVENING = 11, 14, 17  # full hours at which the dayparts begin
+_STRENGTH = 5.0
 _LEAST, _MOST_P = 1e-6, 1 - 1e-6
 
 
 def cell(weekday: int, hour: int) -> int:
     """Which of the eight: four dayparts of weekdays, then four of weekend days."""
-    daypart = (hour >= _NOON) + (hour >= _AFTERNOON) + (hour >= _EVENING)
-    return 4 * rhythm.kind(weekday) + daypart
+    return 4 * rhythm.kind(weekday) + sum(hour >= begin for begin in DAYPARTS)
 
 
 def with_store(stores: Stores, store_id: str, *, at: datetime, zone: ZoneInfo) -> Stores:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from domain.people import Customer, Preferences, Profile
 from domain.tastes import Everybody, Liked
 from domain.traits import RULES, Habit, denial, plain
-from scheduler.context import occasions, tastes, traits
-from scheduler.context.evidence import SURE
+from scheduler.context import occasions, stores, tastes, traits
+from scheduler.context.evidence import SURE, against_share
 from scheduler.context.lifecycle import lifecycle
 
 CERTAIN = math.log(100)  # nats; between that and 3 something is likely
@@ -52,8 +52,17 @@ class Fact(NamedTuple):
     nats: float | None = None
 
 
+class There(NamedTuple):
+    """A visit at a store, by its clock."""
+
+    store_id: str
+    name: str
+    at: datetime
+
+
 class Around(NamedTuple):
-    """What a profile is read beside. `visits`: when the person was there, by the clocks of the places, an hour apart."""
+    """What a profile is read beside. `visits`: when the person was there, by the clocks of the places, an hour apart;
+    `orders`: those with an order; `at_stores`: those at a known store."""
 
     customer: Customer
     preferences: Preferences
@@ -62,6 +71,8 @@ class Around(NamedTuple):
     name_of: Callable[[str], str]
     at: datetime
     today: date
+    orders: Sequence[datetime] = ()
+    at_stores: Sequence[There] = ()
 
 
 def facts(profile: Profile, around: Around) -> list[Fact]:
@@ -69,6 +80,9 @@ def facts(profile: Profile, around: Around) -> list[Fact]:
     told: list[Iterable[Fact]] = [
         _lifecycle(profile, around.at),
         _rhythm(profile, around.visits),
+        _orders(profile, around.orders),
+        _usual_store(profile, around.at_stores),
+        _stores_by_hour(profile, around.at_stores),
         _likes(profile, around),
         _price(profile, around),
         _never(profile, around),
@@ -106,13 +120,10 @@ def _span(days: float) -> str:
 def _rhythm(profile: Profile, visits: Sequence[datetime]) -> Iterator[Fact]:
     if profile.evidence < SURE or not visits:
         return
-    hour = _busiest(visits)
-    near = [at for at in visits if _apart(at, hour) <= _AROUND]
-    days, counted = _when(near)
-    if len(counted) < _USUALLY * len(visits):
+    found = _usual_time(visits)
+    if found is None:
         return
-    when = f"{days} {_hour(hour)}".strip()
-    times, of = len(counted), len(visits)
+    when, times, of = *found, len(visits)
     yield Fact(
         "rhythm",
         f"usually comes {when}: {times} of {of} visits, {_surely(profile.evidence)}",
@@ -121,6 +132,84 @@ def _rhythm(profile: Profile, visits: Sequence[datetime]) -> Iterator[Fact]:
         of,
         profile.evidence,
     )
+
+
+def _orders(profile: Profile, orders: Sequence[datetime]) -> Iterator[Fact]:
+    """When orders come, where that is not just when the person does."""
+    nats = profile.orders.evidence
+    found = _usual_time(orders) if nats >= SURE and orders else None
+    if found:
+        when, times, of = *found, len(orders)
+        yield Fact(
+            "order",
+            f"usually orders {when}: {times} of {of} orders, {_surely(nats)}",
+            f"You usually order {when}: {times} of {of} orders.",
+            times,
+            of,
+            nats,
+        )
+
+
+def _usual_store(profile: Profile, visits: Sequence[There]) -> Iterator[Fact]:
+    """Where most visits are, of who is known at more than one store."""
+    if len(profile.stores.known) < 2 or not visits:
+        return
+    (store_id, times), *_ = Counter(each.store_id for each in visits).most_common(1)
+    nats = against_share(times, len(visits), _USUALLY)
+    if times > _USUALLY * len(visits) and nats >= SURE:
+        yield _at_store(visits, store_id, "", times, len(visits), nats)
+
+
+def _stores_by_hour(profile: Profile, visits: Sequence[There]) -> Iterator[Fact]:
+    """Where the hour tells the store: the part of the week in which the person is mostly there, more so than at other times."""
+    for each in profile.stores.known:
+        nats = each.nats - math.log(len(profile.stores.known))
+        here = Counter(_cell(v.at) for v in visits if v.store_id == each.store_id)
+        if nats < SURE or not here:
+            continue
+        where, times = here.most_common(1)[0]
+        of = sum(_cell(visit.at) == where for visit in visits)
+        if times > max(_USUALLY, here.total() / len(visits)) * of:
+            yield _at_store(visits, each.store_id, f" {_part_of_week(where)}", times, of, nats)
+
+
+def _at_store(
+    visits: Sequence[There], store_id: str, when: str, times: int, of: int, nats: float
+) -> Fact:
+    name = next(each.name for each in reversed(visits) if each.store_id == store_id)
+    counted = f"{times} of {of} visits" + (" at that time" if when else "")
+    return Fact(
+        "store",
+        f"usually comes to {name}{when}: {counted}, {_surely(nats)}",
+        f"You usually come to {name}{when}: {counted}.",
+        times,
+        of,
+        nats,
+    )
+
+
+def _cell(at: datetime) -> int:
+    return stores.cell(at.weekday(), at.hour)
+
+
+def _part_of_week(cell: int) -> str:
+    noon, afternoon, evening = (f"{hour}:00" for hour in stores.DAYPARTS)
+    daypart = (
+        f"before {noon}",
+        f"between {noon} and {afternoon}",
+        f"between {afternoon} and {evening}",
+        f"after {evening}",
+    )[cell % 4]
+    return f"{'at weekends' if cell >= 4 else 'on weekdays'} {daypart}"
+
+
+def _usual_time(visits: Sequence[datetime]) -> tuple[str, int] | None:
+    """In words, when at least half of these visits were, and how many of them; None where there is no such time."""
+    hour = _busiest(visits)
+    days, counted = _when([at for at in visits if _apart(at, hour) <= _AROUND])
+    if len(counted) < _USUALLY * len(visits):
+        return None
+    return f"{days} {_hour(hour)}".strip(), len(counted)
 
 
 def _busiest(visits: Sequence[datetime]) -> int:

@@ -8,7 +8,7 @@ class FactSchema(ma.Schema):
 
     topic = ma.fields.Str(
         metadata={
-            "description": "lifecycle, rhythm, item, category, price, never, trait, cadence, occasion"
+            "description": "lifecycle, rhythm, order, store, item, category, price, never, trait, cadence, occasion"
         }
     )
     sentence = ma.fields.Str(

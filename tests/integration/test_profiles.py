@@ -23,10 +23,10 @@ from domain.people import (
     Purpose,
     QuietHours,
 )
-from scheduler import events
+from scheduler import events, loading
 from scheduler.profiles import refresh
 from service import known
-from storage import customers, items, profiles, tastes
+from storage import customers, items, profiles, tastes, visits
 from storage.engine import Database, Transaction
 from storage.models import BrandTastesRow, MessageRow, ProfileRow
 from tests.integration.stage import OPEN, Stage
@@ -92,6 +92,14 @@ class Shop(Stage):
             who = customers.get(tx, brand_id=self.brand.id, mode=Mode.LIVE, external_id=name)
             told = known.to_the_brand(tx, who, now=self.clock.now())
         return {fact["topic"]: fact["sentence"] for fact in told["facts"]} if told else {}
+
+    def expected_at(self, device: Device, at: datetime) -> str | None:
+        """The name of the store at which a habit moment at this time would find the person."""
+        moment = self.moment(device, Cause.HABIT)
+        with self.database.read() as tx:
+            [scene] = loading.scenes(tx, [moment], now=at, weather_max_age=timedelta(hours=1))
+        names = {store.id: store.external_id for store in scene.ground.stores}
+        return names.get(scene.known.usual_store_id or "")
 
     def ahead(self, device: Device) -> dict[Cause, datetime]:
         rows = [row for row in self.open_moments() if row.customer_id == device.customer_id]
@@ -414,3 +422,48 @@ def statements(shop: Shop, *names: str) -> int:
     shop.report(*(shop.event(name, "order", "soup") for name in names))
     sa.event.remove(shop.database.engine, "before_cursor_execute", note)
     return len(counted)
+
+
+def test_where_and_when_somebody_orders_is_learned_apart_and_told(shop: Shop) -> None:
+    """Lunch at one store on weekdays; on Fridays an order ahead; on Saturdays the other store."""
+    shop.add_store("kamppi")
+    anna, noon = shop.guest("anna"), shop.clock.now()
+    shop.clock.advance(days=70)
+    days = [noon + timedelta(days=n) for n in range(70)]
+    history = [
+        shop.event("anna", "visit", at=day, store="kallio") for day in days if day.weekday() < 5
+    ]
+    for day in days:
+        if day.weekday() == 4:
+            history.append(shop.event("anna", "order", "soup", at=day - timedelta(hours=2)))
+        if day.weekday() == 5:
+            history.append(shop.event("anna", "visit", at=day, store="kamppi"))
+    shop.report(*history)
+    found = shop.profile(anna)
+    assert len(found.stores.known) == 2
+    assert found.orders.wheel.days[4] == pytest.approx(found.orders.wheel.weight)
+    told = shop.facts("anna")
+    assert told["order"] == "usually orders on Fridays around 10:00: 10 of 10 orders, certain"
+    assert told["store"].startswith("usually comes to Kamppi at weekends between 11:00 and 14:00")
+    saturday = next(day for day in days if day.weekday() == 5) + timedelta(days=70)
+    assert shop.expected_at(anna, saturday - timedelta(hours=1)) == "kamppi"
+    assert shop.expected_at(anna, saturday - timedelta(days=1, hours=1)) == "kallio"
+    shop.say(anna.customer_id, Purpose.HABITS, granted=False)
+    assert shop.profile(anna) == Profile()
+
+
+def test_before_a_store_was_learned_the_one_of_late_is_usual(small: Shop) -> None:
+    anna = small.guest("anna", *ALL, Purpose.LOCATION)
+    assert small.expected_at(anna, small.clock.now()) is None
+    stay = visits.Visit(
+        id=new_id(),
+        brand_id=small.brand.id,
+        customer_id=anna.customer_id,
+        device_id=anna.id,
+        geofence_id=new_id(),
+        store_id=small.store.id,
+        confidence=3,
+        entered_at=small.clock.now() - timedelta(days=5),
+    )
+    small.write(lambda tx: visits.add(tx, [stay]))
+    assert small.expected_at(anna, small.clock.now()) == "kallio"

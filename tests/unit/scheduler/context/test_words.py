@@ -9,13 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.events import LineItem
-from domain.people import SENSITIVE_WORDS, Customer, Mode, Preferences, Profile, Wheel
+from domain.people import (
+    SENSITIVE_WORDS,
+    Customer,
+    Frequented,
+    Mode,
+    Orders,
+    Preferences,
+    Profile,
+    Stores,
+    Wheel,
+)
 from domain.tastes import Everybody, Liked, Tastes
 from domain.traits import Leaning
 from scheduler.context.evidence import day_of
 from scheduler.context.profile import with_visit
 from scheduler.context.tastes import with_order
-from scheduler.context.words import Around, Fact, facts
+from scheduler.context.words import Around, Fact, There, facts
 
 MONDAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ANNA = Customer(id="c", brand_id="b", mode=Mode.LIVE)
@@ -29,6 +39,8 @@ def told(
     everybody: Everybody = Everybody(),  # noqa: B008 - values never change
     customer: Customer = ANNA,
     said: Sequence[str] = (),
+    orders: Sequence[datetime] = (),
+    at_stores: Sequence[There] = (),
 ) -> dict[str, Fact]:
     around = Around(
         customer=customer,
@@ -38,6 +50,8 @@ def told(
         name_of=str.title,
         at=MONDAY,
         today=MONDAY.date(),
+        orders=orders,
+        at_stores=at_stores,
     )
     return {fact.topic: fact for fact in facts(profile, around)}
 
@@ -102,6 +116,48 @@ def test_counts_are_of_visits_that_there_were(gaps: list[int]) -> None:
     if fact and fact.times and fact.of:
         assert len(visits) / 2 <= fact.times <= fact.of == len(visits)
         assert f"{fact.times} of {fact.of} visits" in fact.brand
+
+
+def at_store(name: str, times: Sequence[datetime]) -> list[There]:
+    return [There(f"id-{name}", name, at) for at in times]
+
+
+def of_stores(*nats: float) -> Profile:
+    names = ("id-Kallio", "id-Kamppi", "id-Tapiola")
+    known = tuple(Frequented(store_id=s, nats=n) for s, n in zip(names, nats, strict=False))
+    return Profile(stores=Stores(known=known))
+
+
+def test_a_time_for_orders_is_told_beyond_its_evidence() -> None:
+    ordered = noons(4, 11, 18, 25, 32, 33, hour=11)
+    fact = told(Profile(orders=Orders(evidence=5.0)), orders=ordered)["order"]
+    assert fact.brand == "usually orders on Fridays around 11:00: 5 of 6 orders, certain"
+    assert fact.person == "You usually order on Fridays around 11:00: 5 of 6 orders."
+    assert told(Profile(orders=Orders(evidence=2.9)), orders=ordered) == {}
+
+
+def test_a_store_is_told_with_the_part_of_the_week_that_tells_it() -> None:
+    lunches = at_store("Kallio", noons(*WORKDAYS[:12]))
+    others = [
+        *at_store("Kamppi", noons(12, 13)),
+        *at_store("Kamppi", noons(0, 1, 2, 3, 4, hour=19)),
+    ]
+    visits = sorted([*lunches, *others], key=lambda visit: visit.at)
+    fact = told(of_stores(6.0, 1.0), at_stores=visits)["store"]
+    said = "on weekdays between 11:00 and 14:00: 12 of 12 visits at that time"
+    assert fact.brand == f"usually comes to Kallio {said}, certain"
+    assert fact.person == f"You usually come to Kallio {said}."
+    assert (
+        told(of_stores(3.6, 1.0), at_stores=visits) == {}
+    )  # less than 3 nats once two are looked at
+
+
+def test_a_usual_store_is_told_of_who_knows_more_than_one() -> None:
+    visits = [*at_store("Kallio", noons(*range(14))), *at_store("Kamppi", noons(20, 21))]
+    fact = told(of_stores(0.0, 0.0), at_stores=visits)["store"]
+    assert fact.brand == "usually comes to Kallio: 14 of 16 visits, likely"
+    assert told(of_stores(0.0), at_stores=visits) == {}
+    assert told(of_stores(0.0, 0.0), at_stores=visits[8:]) == {}
 
 
 def test_tastes_are_told_against_what_others_take() -> None:
