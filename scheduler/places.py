@@ -103,7 +103,9 @@ def _zone(stay: Stay, own: Iterable[str | None]) -> ZoneInfo | None:
 def _next(tx: Transaction, whom: Whom, known: Places, now: datetime) -> Moment | None:
     """Asks what offers want of places only where a place is known."""
     claimed = claims(known, on=now.astimezone(whom.zone or UTC).date())
-    return _moment(whom, claimed, storage.wishes(tx, whom.brand_id, now=now), now) if claimed else None
+    return (
+        _moment(whom, claimed, storage.wishes(tx, whom.brand_id, now=now), now) if claimed else None
+    )
 
 
 def _moment(

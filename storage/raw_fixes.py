@@ -56,22 +56,24 @@ def purge(tx: Transaction, *, now: datetime, limit: int) -> int:
     than now goes too: the clock was wrong then or is wrong now, and nobody can say how old it is.
     """
     gone = 0
-    for brand_id, hours, oldest, newest in tx.execute(_SPANS).all():
-        kept = timedelta(hours=min(hours, MOST_FIX_HOURS))
+    for row in tx.execute(_SPANS).all():
+        kept = timedelta(hours=min(row.hours, MOST_FIX_HOURS))
         before = now - max(kept - _EARLY, timedelta(0)) if kept else now + _AHEAD
-        if oldest is not None and (oldest <= before or newest > now + _AHEAD):
-            gone += _delete(tx, brand_id, before=before, after=now + _AHEAD, limit=limit - gone)
+        if row.oldest is not None and (row.oldest <= before or row.newest > now + _AHEAD):
+            gone += _delete(tx, row.id, before=before, after=now + _AHEAD, limit=limit - gone)
         if gone >= limit:
             break
     return gone
 
 
-def _spans() -> sa.Select[tuple[str, int, datetime | None, datetime | None]]:
+def _spans() -> sa.Select[str, int, datetime | None, datetime | None]:
     """Every brand with its hours and the receipts of its oldest and newest row: two steps into an index for each."""
     mine = RawFixRow.brand_id == BrandRow.id
     oldest = sa.select(sa.func.min(RawFixRow.received_at)).where(mine).scalar_subquery()
     newest = sa.select(sa.func.max(RawFixRow.received_at)).where(mine).scalar_subquery()
-    return sa.select(BrandRow.id, KEPT_H, oldest, newest)
+    return sa.select(
+        BrandRow.id, KEPT_H.label("hours"), oldest.label("oldest"), newest.label("newest")
+    )
 
 
 _SPANS = _spans()
