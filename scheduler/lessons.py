@@ -103,8 +103,8 @@ def _returning(known: Occasions, event: Event, zone: ZoneInfo, *, today: date) -
     said = _said_day(event, zone)
     day = said or event.occurred_at.astimezone(zone).date()
     kind = _text(event, "occasion") or _text(event, "kind")
-    if event.type == "occasion":
-        return occasions.with_yearly(known, day, kind=kind or "occasion")
+    if event.type == "occasion":  # without a day that can be read nothing was said
+        return occasions.with_yearly(known, said, kind=kind or "occasion") if said else known
     if event.type == "reservation":
         near = abs(day - event.occurred_at.date()) <= _BOOKED_AHEAD
         return occasions.with_reservation(known, day, today=today, kind=kind) if near else known

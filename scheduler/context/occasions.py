@@ -118,7 +118,10 @@ def lead_days(period: int) -> int:
 
 
 def yearly(declared: Iterable[Occasion], known: Occasions, *, today: date) -> list[Ahead]:
-    """The next return of each yearly day, soonest first. A day that is declared is not told again by a reservation."""
+    """The next return of each yearly day, soonest first. A day that is declared is not told again by a reservation.
+
+    What was learned before its word was known to tell of faith or health stays unsaid.
+    """
     said = [
         Ahead(each.kind, _next(date.fromisoformat(each.date), today), declared=True)
         for each in declared
@@ -127,7 +130,7 @@ def yearly(declared: Iterable[Occasion], known: Occasions, *, today: date) -> li
     told = [
         Ahead(each.kind, _next_of(each.month_day, today), declared=False)
         for each in known.yearly
-        if each.kind.casefold() not in kinds
+        if each.kind.casefold() not in kinds and not sensitive_word(each.kind)
     ]
     return sorted([*said, *told], key=lambda ahead: (ahead.day, ahead.kind))
 

@@ -64,6 +64,16 @@ def test_a_reservation_in_a_hundred_years_is_a_mistake() -> None:
     assert taught(event("reservation", properties={"starts_at": "2126-05-08"})) == Profile()
 
 
+@pytest.mark.parametrize("date_", [None, "24.6.1990", 19900624])
+def test_an_occasion_without_a_day_that_can_be_read_is_not_of_the_day_it_was_told(
+    date_: object,
+) -> None:
+    told = event("occasion", properties={"kind": "anniversary", "date": date_})
+    assert taught(told) == Profile()
+    read = event("occasion", properties={"kind": "anniversary", "date": "1990-06-24"})
+    assert taught(read).occasions.yearly[0].month_day == 624
+
+
 @pytest.mark.parametrize(
     ("properties", "left"),
     [({}, 0), ({"starts_at": "2026-06-09"}, 1), ({"starts_at": "2026-06-08"}, 0)],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.occasions import Occasions
+from domain.occasions import Occasions, Yearly
 from domain.people import Occasion
 from scheduler.context.occasions import (
     cadence,
@@ -136,6 +136,11 @@ def test_a_reservation_tells_of_a_yearly_day_unless_one_is_declared() -> None:
 @pytest.mark.parametrize("kind", ["pregnancy shower", "Ramadan", "confession"])
 def test_no_yearly_day_is_learned_that_tells_of_faith_or_health(kind: str) -> None:
     assert with_reservation(Occasions(), FIRST, today=FIRST, kind=kind).yearly == ()
+
+
+def test_one_that_is_stored_all_the_same_is_neither_said_nor_seen_ahead() -> None:
+    stored = Occasions(yearly=(Yearly(kind="christening", month_day=601, times=1, last=20_000),))
+    assert yearly([], stored, today=FIRST) == []
 
 
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.dates(date(2020, 1, 1), date(2150, 1, 1)))
