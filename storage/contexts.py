@@ -74,7 +74,7 @@ def whereabouts(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Where
             PositionRow.longitude,
             PositionRow.occurred_at,
         )
-        .where(PositionRow.customer_id.in_(customer_ids))
+        .where(among(tx, PositionRow.customer_id, customer_ids))
         .order_by(PositionRow.occurred_at)
     )
     return {
@@ -127,7 +127,7 @@ def usual_stores(
     rows = tx.execute(
         sa.select(VisitRow.customer_id, VisitRow.store_id)
         .where(
-            VisitRow.customer_id.in_(customer_ids),
+            among(tx, VisitRow.customer_id, customer_ids),
             VisitRow.entered_at >= since,
             VisitRow.store_id.is_not(None),
         )
@@ -140,7 +140,7 @@ def usual_stores(
 def days_at_stores(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """On how many days each of these people came to which store; who came to none is there with none."""
     query = sa.select(PatronRow.customer_id, PatronRow.store_id, PatronRow.times).where(
-        PatronRow.customer_id.in_(customer_ids), PatronRow.service == ANY
+        among(tx, PatronRow.customer_id, customer_ids), PatronRow.service == ANY
     )
     found: dict[str, dict[str, int]] = {each: {} for each in customer_ids}
     for row in tx.execute(query):

@@ -5,16 +5,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import Decision
 from storage.engine import Transaction
 from storage.models import DecisionRow
-
-_ADD = {
-    name: dialect.insert(DecisionRow).on_conflict_do_nothing().returning(DecisionRow.id)
-    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-}
+from storage.sql import add_rows
 
 
 def add_many(tx: Transaction, made: Sequence[Decision]) -> set[str]:
@@ -22,7 +17,7 @@ def add_many(tx: Transaction, made: Sequence[Decision]) -> set[str]:
     sends what was sent to its person within the same three hours of the same local day, by whomever."""
     if not made:
         return set()
-    return set(tx.execute(_ADD[tx.dialect.name], [_columns(each) for each in made]).scalars())
+    return set(add_rows(tx, DecisionRow, [_columns(each) for each in made], returning="id"))
 
 
 class Stored(NamedTuple):

@@ -12,6 +12,7 @@ from domain.people import Mode
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, EventRow, StoreRow
+from storage.sql import among
 
 _IN_BODY = ("service", "slot", "items", "amount", "properties")
 
@@ -64,7 +65,7 @@ def answers(
         )
         .outerjoin(DecisionRow, DecisionRow.id == EventRow.decision_id)
         .where(
-            EventRow.customer_id.in_(customer_ids),
+            among(tx, EventRow.customer_id, customer_ids),
             EventRow.occurred_at >= since,
             EventRow.type.in_(ANSWERS),
         )

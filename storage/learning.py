@@ -26,6 +26,7 @@ from storage.models import (
     SpreadRow,
     VisitRow,
 )
+from storage.sql import add_rows, among
 
 MEMORY_DAYS = 365.0
 _FIXED_DAY = (date(2026, 1, 1) - date(1970, 1, 1)).days
@@ -84,7 +85,7 @@ def day_of(at: datetime) -> int:
 def open_many(tx: Transaction, awaited: Sequence[OpenDecision]) -> None:
     """Awaits the answers of these decisions, in one statement for any number."""
     if awaited:
-        tx.execute(sa.insert(OpenDecisionRow), [msgspec.structs.asdict(each) for each in awaited])
+        add_rows(tx, OpenDecisionRow, [msgspec.structs.asdict(each) for each in awaited])
 
 
 def hasten(tx: Transaction, decision_ids: Collection[str], *, now: datetime) -> None:
@@ -130,7 +131,7 @@ def signs(
         EventRow.store_id,
         EventRow.decision_id,
     ).where(
-        EventRow.customer_id.in_(customer_ids),
+        among(tx, EventRow.customer_id, customer_ids),
         EventRow.occurred_at >= since,
         EventRow.type.in_(_CAME + _ANSWERED),
     )
@@ -140,7 +141,7 @@ def signs(
         sa.literal("visit"),
         VisitRow.store_id,
         sa.null(),
-    ).where(VisitRow.customer_id.in_(customer_ids), VisitRow.dwelled_at >= since)
+    ).where(among(tx, VisitRow.customer_id, customer_ids), VisitRow.dwelled_at >= since)
     found: dict[str, list[Sign]] = {}
     for query in (said, stayed.where(VisitRow.store_id.is_not(None))):
         for whose, at, type_, store_id, decision_id in tx.execute(query):
@@ -166,7 +167,7 @@ def of_people(
 ) -> dict[str, dict[TermName, Evidence]]:
     """What each of these people taught of their own terms, faded to `day`, by customer; in one statement."""
     table = PersonEvidenceRow
-    rows = tx.execute(sa.select(table.__table__).where(table.customer_id.in_(customer_ids)))
+    rows = tx.execute(sa.select(table.__table__).where(among(tx, table.customer_id, customer_ids)))
     left = _left(day)
     found: dict[str, dict[TermName, Evidence]] = {}
     for row in rows:

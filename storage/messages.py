@@ -14,6 +14,7 @@ from storage import deliveries
 from storage.deliveries import Unsent
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, DeliveryRow, MessageRow
+from storage.sql import add_rows
 
 
 class Queued(Value):
@@ -37,8 +38,6 @@ class Line(Value):
     deliveries: tuple[str, ...]
 
 
-_ADD = sa.insert(MessageRow)
-
 # The index's own condition, written out: SQLite uses a partial index only where the query holds it word for word.
 _IN_BACKLOG = sa.text("messages.state IN ('queued', 'sending', 'unknown')")
 _CLAIM = (
@@ -58,7 +57,7 @@ _CLAIM = (
 def add_many(tx: Transaction, queued: Iterable[Message], *, now: datetime) -> None:
     """Puts messages into the outbox, in the transaction of their decisions."""
     if rows := [_queued_row(message, now) for message in queued]:
-        tx.execute(_ADD, rows)
+        add_rows(tx, MessageRow, rows)
 
 
 def _queued_row(message: Message, now: datetime) -> dict[str, object]:

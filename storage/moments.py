@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from domain.decisions import Cause, Moment
 from storage.engine import Transaction
 from storage.models import CustomerRow, MomentRow
+from storage.sql import among
 
 _OPEN = {
     "postgresql": postgresql.insert(MomentRow).on_conflict_do_nothing(),
@@ -74,10 +75,10 @@ def replace_of_profiles(
 
     What is due already stays to be decided, but for those who `came`: life has overtaken what waited for that.
     """
-    over = sa.and_(MomentRow.customer_id.in_(came), MomentRow.cause.in_(_OVERTAKEN))
+    over = sa.and_(among(tx, MomentRow.customer_id, came), MomentRow.cause.in_(_OVERTAKEN))
     tx.execute(
         sa.delete(MomentRow).where(
-            MomentRow.customer_id.in_(customer_ids),
+            among(tx, MomentRow.customer_id, customer_ids),
             MomentRow.decided_at.is_(None),
             _OF_PROFILE,
             sa.or_(MomentRow.due_at > now, over),
@@ -92,7 +93,9 @@ def decided_of_profiles(
     """The causes and keys of such moments decided since then, by customer; they cannot be opened again."""
     rows = tx.execute(
         sa.select(MomentRow.customer_id, MomentRow.cause, MomentRow.key).where(
-            MomentRow.customer_id.in_(customer_ids), MomentRow.decided_at >= since, _OF_PROFILE
+            among(tx, MomentRow.customer_id, customer_ids),
+            MomentRow.decided_at >= since,
+            _OF_PROFILE,
         )
     )
     taken: dict[str, set[tuple[str, str]]] = {}

@@ -27,7 +27,7 @@ from storage.models import (
     ProfileRow,
 )
 from storage.packing import packed, unpacked
-from storage.sql import insert
+from storage.sql import among, insert
 
 _rhythm = msgspec.msgpack.Decoder(BrandRhythm)
 _pack = msgspec.msgpack.Encoder()
@@ -102,7 +102,7 @@ def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Profile]:
     """The profiles there are, by customer."""
     rows = tx.execute(
         sa.select(ProfileRow.customer_id, ProfileRow.body).where(
-            ProfileRow.customer_id.in_(customer_ids)
+            among(tx, ProfileRow.customer_id, customer_ids)
         )
     )
     return {row.customer_id: unpacked(row.body) for row in rows}

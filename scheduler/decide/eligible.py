@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from domain.context import Candidate, Context, Sky
 from domain.decisions import Cause, Reason
-from domain.offers import Offer, OfferKind, PlaceCondition, WeatherCondition
+from domain.offers import Audience, Offer, OfferKind, PlaceCondition, WeatherCondition
 from scheduler.decide.explain import day_and_time, metres, weather_seen, weather_wanted
 
 LONGEST_DAYS = 3650.0  # between two sends of an offer; what lies further back is not remembered
@@ -49,8 +49,13 @@ def _refused(_context: Context, _offer: Offer, candidate: Candidate) -> Found:
     return "not_for_me", "The person answered this offer with “not for me”.", "Half a year passes."
 
 
+_EVERYBODY = Audience()
+
+
 def _audience(context: Context, offer: Offer, _candidate: Candidate) -> Found:
     wanted = offer.body.audience
+    if wanted == _EVERYBODY:
+        return None
     for has, none_of, any_of, word in (
         (context.traits, wanted.traits_none, wanted.traits_any, "trait"),
         (context.segments, wanted.segments_none, wanted.segments_any, "segment"),

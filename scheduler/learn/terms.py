@@ -134,6 +134,8 @@ class Reader:
 
     def effects(self, terms: Sequence[TermName]) -> list[tuple[TermName, float]]:
         """The terms, of those that were read, of which something was learned, with their means."""
+        if not self._learned.terms:
+            return []
         found = ((term, self._asked[term][0]) for term in terms)
         return [each for each in found if each[1]]
 
