@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-_HOUR_S = 3600
-
 
 class Histories(NamedTuple):
     """Visit i was by person `who[i]` (0 …) at `at[i]` (epoch seconds), sorted by time; the clock is read in `zone`."""
@@ -20,27 +18,6 @@ class Histories(NamedTuple):
     at: Numbers
     people: int
     zone: ZoneInfo
-
-    def of(self, chosen: NDArray[np.bool_]) -> "Histories":
-        """Only these people, numbered anew."""
-        kept = chosen[self.who]
-        return Histories(
-            (np.cumsum(chosen) - 1)[self.who[kept]], self.at[kept], int(chosen.sum()), self.zone
-        )
-
-    def once_an_hour(self) -> "Histories":
-        """The first visit of each person in each hour of the clock."""
-        _, first = np.unique(
-            np.stack([self.who, np.floor_divide(self.at, _HOUR_S).astype(np.int64)]),
-            axis=1,
-            return_index=True,
-        )
-        first.sort()
-        return self._replace(who=self.who[first], at=self.at[first])
-
-    def counts(self) -> Counts:
-        """How many visits each person has."""
-        return np.bincount(self.who, minlength=self.people)
 
 
 def histories(visits: Iterable[tuple[int, float]], zone: ZoneInfo) -> Histories:
