@@ -34,7 +34,11 @@ def with_store(stores: Stores, store_id: str, *, at: datetime, zone: ZoneInfo) -
     where = cell(local.weekday(), local.hour)
     as_of = max(at, stores.as_of or at)
     gain = _left(at, as_of)
-    kept = [_seen(each, each.store_id == store_id, stores, where) for each in stores.known]
+    plain, hourly = shares(stores), shares(stores, where=where)
+    kept = [
+        _seen(each, each.store_id == store_id, hourly[each.store_id], plain[each.store_id])
+        for each in stores.known
+    ]
     table = _faded(msgspec.structs.replace(stores, known=tuple(kept)), as_of)
     if all(each.store_id != store_id for each in table.known):
         table = _with_room(table, Frequented(store_id=store_id))
@@ -79,13 +83,10 @@ def p_visit_to(
     return chances.p_visit(profile, brand, at=at, zone=zone) * there / came
 
 
-def _seen(each: Frequented, here: bool, stores: Stores, where: int) -> Frequented:
+def _seen(each: Frequented, here: bool, hourly: float, plain: float) -> Frequented:
     """Its evidence after one more visit, here or not: the Bayes factor of leaning on the hour against not."""
-    leaning, plain = (
-        min(max(shares(stores, where=which)[each.store_id], _LEAST), _MOST_P)
-        for which in (where, None)
-    )
-    more = math.log(leaning / plain) if here else math.log((1 - leaning) / (1 - plain))
+    p, q = min(max(hourly, _LEAST), _MOST_P), min(max(plain, _LEAST), _MOST_P)
+    more = math.log(p / q) if here else math.log((1 - p) / (1 - q))
     return msgspec.structs.replace(each, nats=each.nats + more)
 
 

@@ -13,6 +13,7 @@ from scheduler.learn.moment import MODELS as MOMENT_MODELS
 from scheduler.learn.moment import Hours
 from scheduler.learn.next_visit import Asked
 from scheduler.learn.rhythms import SLOTS, Foretold, Slots
+from scheduler.learn.where import Where
 
 _EVENTS = (0, 10, 20, 40, 80, 160, 1 << 60)
 _VISITS = (1, 2, 4, 10, 30, 1 << 60)
@@ -135,6 +136,24 @@ def _at_the_top(said: Numbers, came: Numbers) -> dict[str, float]:
         "precision_at_0.5%": float(few.mean()),
         "recall_at_0.5%": float(few.sum()) / visits,
         "recall_at_5%": float(some.sum()) / visits,
+    }
+
+
+def where(foretold: Where) -> dict[str, Any]:
+    """Log-likelihood of the place of each next visit, and how often the likeliest was right: by shares alone, and by the hour."""
+    return {
+        "visits": len(foretold.who),
+        "people": len(np.unique(foretold.who)),
+        "models": {
+            name: {
+                "log_likelihood": float(foretold.log_p[:, column].mean()),
+                "top1": float(foretold.first[:, column].mean()),
+            }
+            for column, name in enumerate(("share", "share_at_hour"))
+        },
+        "gain": {
+            "over_share": _interval(foretold.log_p[:, 1] - foretold.log_p[:, 0], foretold.who)
+        },
     }
 
 

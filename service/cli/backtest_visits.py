@@ -14,7 +14,7 @@ from scheduler.context import leans
 from scheduler.context.chances import MONTH, WEEK
 from scheduler.learn import moment as moments
 from scheduler.learn import next_visit as visits_ahead
-from scheduler.learn import rhythms, visit_reports
+from scheduler.learn import rhythms, visit_reports, where
 from scheduler.learn.next_item import next_item
 from service.cli import visit_tables
 from service.cli.output import explained, json_option, show_json
@@ -74,6 +74,11 @@ def rhythm(
     found = visit_reports.rhythm(visits, rhythms.histograms(visits), frozen, online)
     lean = leans.best(brand)
     found["lean"] = {"day": lean.day, "hour": lean.hour, "slot": lean.slot}
+    if place:
+        with _progress(len(read.visits.who), "places") as tick:
+            foretold = where.foretold(read.visits, read.units, tick)
+        if len(foretold.who):
+            found["where"] = visit_reports.where(foretold)
     _tell("rhythm", read, found, started, plot=plot, as_json=as_json)
 
 

@@ -63,11 +63,15 @@ class Columns(NamedTuple):
 
 
 class VisitFile(NamedTuple):
-    """The visits, what each was about (item texts in the order of the file's rows kept), and how the file was read."""
+    """The visits, what each was about (item texts in the order of the file's rows kept), and how the file was read.
+
+    `units`: the customer, and with a place the place, that each number of a person stands for.
+    """
 
     visits: Histories
     items: list[tuple[int, float, str]]
     read: dict[str, Any]
+    units: tuple[tuple[str, ...], ...]
 
 
 def read_visits(path: Path, columns: Columns, *, wants_item: bool = False) -> VisitFile:
@@ -102,7 +106,7 @@ def read_visits(path: Path, columns: Columns, *, wants_item: bool = False) -> Vi
         "naive_times": "UTC" if columns.utc else zone.key,
     }
     counts = {"rows": rows, "skipped": skipped, "people": len(people)}
-    return VisitFile(histories(found, zone), items, told | counts)
+    return VisitFile(histories(found, zone), items, told | counts, tuple(people))
 
 
 def want_hours(path: Path, read: VisitFile) -> None:

@@ -29,6 +29,11 @@ def _rhythm(found: Mapping[str, Any]) -> None:
     )
     click.echo("\nby visits that taught (log-likelihood)")
     _buckets(found["by_events"], "visits")
+    if "where" in found:
+        places = found["where"]
+        click.echo(f"\nthe place of {places['visits']} next visits of {places['people']} people")
+        named = {name.replace("_", " "): each for name, each in places["models"].items()}
+        _models(named, ("log_likelihood", "top1"))
 
 
 def _next_visit(found: Mapping[str, Any]) -> None:

@@ -68,6 +68,21 @@ def test_with_a_place_the_unit_is_a_person_there(visits: Path) -> None:
     assert answer("rhythm", visits, "--place", "shop")["read"]["people"] == 4
 
 
+def test_with_a_place_it_is_told_how_well_the_hour_tells_it(visits: Path) -> None:
+    """Who is at one shop in the morning and at another in the evening is expected at each in its hours."""
+    text = visits.read_text("utf-8").replace(",c,north", ",a,south").replace(",d,", ",b,")
+    visits.write_text(text, "utf-8")
+    found = answer("rhythm", visits, "--place", "shop")["where"]
+    assert found["people"] == 2
+    assert found["visits"] == 4 * 47 - 2
+    alone, hourly = found["models"]["share"], found["models"]["share_at_hour"]
+    assert hourly["top1"] > 0.7 > alone["top1"]
+    assert hourly["log_likelihood"] > alone["log_likelihood"]
+    assert found["gain"]["over_share"]["value"] > 0.1
+    assert "share at hour" in run("rhythm", visits, "--place", "shop").stdout
+    assert "where" not in answer("rhythm", visits)
+
+
 def test_next_visit_and_moment_judge_the_second_half(visits: Path) -> None:
     ahead = answer("next-visit", visits)["horizons"]
     assert list(ahead) == ["7", "30"]
