@@ -4,26 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.holdout import PRE_DAYS, Member, Share
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import MemberRow, OutcomeRow, ShareRow
-from storage.sql import insert
-
-_ENROL = {
-    name: dialect.insert(MemberRow).on_conflict_do_nothing()
-    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-}
-_SAY = (
-    sa.update(MemberRow)
-    .where(MemberRow.customer_id == sa.bindparam("whom"), MemberRow.said_day.is_(None))
-    .values(said_day=sa.bindparam("on"), said_offer_id=sa.bindparam("offer"))
-)
-_MEMBERS = sa.select(MemberRow.customer_id, MemberRow.draw, MemberRow.said_day).where(
-    MemberRow.customer_id.in_(sa.bindparam("customers", expanding=True))
-)
+from storage.sql import add_rows, among, insert
 
 
 class Newcomer(Value):
@@ -47,7 +33,11 @@ def members(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Member]:
     """Those of these people who are enrolled."""
     return {
         row.customer_id: Member(draw=row.draw, enrolled=True, said=row.said_day is not None)
-        for row in tx.execute(_MEMBERS, {"customers": list(customer_ids)})
+        for row in tx.execute(
+            sa.select(MemberRow.customer_id, MemberRow.draw, MemberRow.said_day).where(
+                among(tx, MemberRow.customer_id, customer_ids)
+            )
+        )
     }
 
 
@@ -69,14 +59,18 @@ def enrol(tx: Transaction, newcomers: Sequence[Newcomer], *, now: datetime) -> N
         }
         for each in newcomers
     ]
-    tx.execute(_ENROL[tx.dialect.name], rows)
+    add_rows(tx, MemberRow, rows, returning="customer_id")
 
 
 def note_won(tx: Transaction, won: Sequence[Won]) -> None:
     """Notes the first offer that won for each of these people; later ones change nothing."""
-    if won:
-        rows = [{"whom": w.customer_id, "on": w.day, "offer": w.offer_id} for w in won]
-        tx.execute(_SAY, rows)
+    people: dict[tuple[int, str], list[str]] = {}
+    for each in won:
+        people.setdefault((each.day, each.offer_id), []).append(each.customer_id)
+    for (day, offer_id), whom in sorted(people.items()):
+        theirs = among(tx, MemberRow.customer_id, whom), MemberRow.said_day.is_(None)
+        first = {"said_day": day, "said_offer_id": offer_id}
+        tx.execute(sa.update(MemberRow).where(*theirs).values(**first))
 
 
 def shares(tx: Transaction, brand_id: str) -> list[Share]:
@@ -125,7 +119,9 @@ def _before(tx: Transaction, newcomers: Collection[Newcomer]) -> dict[str, tuple
     days = {each.customer_id: each.day for each in newcomers}
     query = sa.select(
         OutcomeRow.customer_id, OutcomeRow.day, OutcomeRow.signs, OutcomeRow.value
-    ).where(OutcomeRow.customer_id.in_(list(days)), OutcomeRow.day >= min(days.values()) - PRE_DAYS)
+    ).where(
+        among(tx, OutcomeRow.customer_id, days), OutcomeRow.day >= min(days.values()) - PRE_DAYS
+    )
     found: dict[str, tuple[int, float]] = {}
     for row in tx.execute(query):
         if days[row.customer_id] - PRE_DAYS <= row.day < days[row.customer_id]:
