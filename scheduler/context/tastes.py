@@ -23,7 +23,7 @@ from scheduler.context.evidence import SURE, against_share, day_of
 TAU_DAYS = 60.0
 LONGEST_NAME = 24  # bytes of UTF-8; what is longer is stored as a hash
 _SMOOTHING = 1.0  # orders that the brand's popularity counts for
-_AGAIN = 0.2  # how much of the next choice is the last one repeated
+_AGAIN = 0.1  # how much of the next choice is the last one repeated
 _USUAL_SHARE = 0.5
 _FEW = 3  # orders, below which nothing is said of what was not chosen
 _OFTEN = 0.3  # of the orders
