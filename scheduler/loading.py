@@ -1,6 +1,6 @@
 """Loads a claimed batch: a handful of set queries, whatever its size, and one `Scene` per moment."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -153,7 +153,8 @@ def _people(
         for id_, (customer, _) in people.items()
         if id_ in habitual
     }
-    usual_store = _usual_stores(tx, zones, known, now)
+    there = {store.id for ground in grounds for store in ground.stores} if habitual else set()
+    usual_store = _usual_stores(tx, zones, known, there, now)
     return {
         id_: Known(
             customer=customer,
@@ -182,17 +183,18 @@ def _usual_stores(
     tx: Transaction,
     zones: Mapping[str, ZoneInfo | None],
     known: Mapping[str, Profile],
+    there: Container[str],
     now: datetime,
 ) -> dict[str, str]:
     """Where each of these people likely is when they come at the time that their moment precedes, by their own clock.
 
-    Where no store was learned yet, the one they were at most often of late.
+    Of the stores that are still `there`. Where no store was learned yet, the one they were at most often of late.
     """
     ahead = {id_: (now + LEAD).astimezone(zone) if zone else None for id_, zone in zones.items()}
     learned = {
         id_: store_id
         for id_, local in ahead.items()
-        if id_ in known and (store_id := usual(known[id_].stores, local=local))
+        if id_ in known and (store_id := usual(known[id_].stores, local=local, among=there))
     }
     others = sorted(zones.keys() - learned)
     of_late = contexts.usual_stores(tx, others, since=now - _USUAL) if others else {}

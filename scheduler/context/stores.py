@@ -6,6 +6,7 @@ P(store | visit, cell) = (n_sc + m·P(store)) / (n_c + m) among the known stores
 """
 
 import math
+from collections.abc import Container
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -63,10 +64,19 @@ def shares(stores: Stores, *, where: int | None = None) -> dict[str, float]:
     }
 
 
-def usual(stores: Stores, *, local: datetime | None = None) -> str | None:
-    """The store where the person most likely is when they come, or come at this local time; None where none is known."""
+def usual(
+    stores: Stores, *, local: datetime | None = None, among: Container[str] | None = None
+) -> str | None:
+    """The store where the person most likely is when they come, or come at this local time; None where none is known.
+
+    `among`: the ids of the stores that there are, since a table outlives a store that is deleted.
+    """
     where = cell(local.weekday(), local.hour) if local else None
-    found = shares(stores, where=where)
+    found = {
+        store_id: share
+        for store_id, share in shares(stores, where=where).items()
+        if among is None or store_id in among
+    }
     return max(found, key=lambda store_id: (found[store_id], store_id), default=None)
 
 

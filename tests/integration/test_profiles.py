@@ -26,7 +26,7 @@ from domain.people import (
 from scheduler import events, loading
 from scheduler.profiles import refresh
 from service import known
-from storage import customers, items, profiles, tastes, visits
+from storage import customers, items, profiles, stores, tastes, visits
 from storage.engine import Database, Transaction
 from storage.models import BrandTastesRow, MessageRow, ProfileRow
 from tests.integration.stage import OPEN, Stage
@@ -448,6 +448,8 @@ def test_where_and_when_somebody_orders_is_learned_apart_and_told(shop: Shop) ->
     saturday = next(day for day in days if day.weekday() == 5) + timedelta(days=70)
     assert shop.expected_at(anna, saturday - timedelta(hours=1)) == "kamppi"
     assert shop.expected_at(anna, saturday - timedelta(days=1, hours=1)) == "kallio"
+    shop.write(lambda tx: stores.delete(tx, brand_id=shop.brand.id, external_id="kamppi"))
+    assert shop.expected_at(anna, saturday - timedelta(hours=1)) == "kallio"
     shop.say(anna.customer_id, Purpose.HABITS, granted=False)
     assert shop.profile(anna) == Profile()
 
