@@ -22,10 +22,10 @@ Option = TypeVar("Option")
 
 SAMPLED_SD = 0.3
 DRAWS = 64
-LEAST, MOST = (
-    0.05,
-    0.95,
-)  # what is stored of a propensity, so that a weight of 1/propensity stays small
+# What is stored of a propensity lies between these, so that a weight of 1/propensity stays small.
+LEAST, MOST = 0.05, 0.95
+# Numbers made anew for each decision would cost more than all the rest of it.
+_TABLE = np.random.default_rng(5).standard_normal(1 << 17)
 
 
 class Lots:
@@ -55,12 +55,19 @@ class Lots:
         odds, before, margin, discount, fixed, shared, own = np.array(
             [_numbers(each) for each in self._scores]
         ).T
-        normal = np.random.default_rng(self._seed).standard_normal((DRAWS, len(odds) + 1))
+        normal = _normals(self._seed, len(odds) + 1)
         off = np.sqrt(shared) * normal[:, -1:] + np.sqrt(own) * normal[:, :-1]
         after = 1 / (1 + np.exp(-(odds + SAMPLED_SD * off)))
         gains = (after - before) * margin - after * discount + fixed
         best: NDArray[np.intp] = gains.argmax(axis=1)
         return np.where(gains.max(axis=1) > 0, best, len(odds))
+
+
+def _normals(seed: int, options: int) -> NDArray[np.float64]:
+    """A row of standard normal numbers for each draw, read from a table at a place that the seed tells."""
+    many = DRAWS * options
+    begin = seed % (len(_TABLE) - many) if many < len(_TABLE) else 0
+    return np.resize(_TABLE[begin : begin + many], (DRAWS, options))
 
 
 def _numbers(score: Score) -> tuple[float, ...]:
