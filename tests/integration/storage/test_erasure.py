@@ -164,9 +164,7 @@ def test_the_outcome_of_a_push_under_way_finds_nothing_to_record(
         )
     )
     database.write(
-        lambda tx: deliveries.lapse(
-            tx, [delivery["id"]], owner=delivery["owner"], now=clock.now()
-        )
+        lambda tx: deliveries.lapse(tx, [delivery["id"]], owner=delivery["owner"], now=clock.now())
     )
     assert not recorded
     assert everything(database) == after
