@@ -72,7 +72,7 @@ def purge(tx: Transaction, *, before: datetime, limit: int = 10_000) -> int:
 
 
 def forget(tx: Transaction, customer_id: str) -> int:
-    """Deletes what is known of a person's places, and what the reasons of decisions tell of it; counts the former."""
+    """Deletes what is known of a person's places, and what decisions and their moments tell of it; counts the former."""
     mine = sa.and_(
         DecisionRow.customer_id == customer_id,
         sa.or_(*(sa.cast(DecisionRow.reasons, sa.Text).contains(mark) for mark in TELL_A_PLACE)),
@@ -80,6 +80,12 @@ def forget(tx: Transaction, customer_id: str) -> int:
     for row in tx.execute(sa.select(DecisionRow.id, DecisionRow.reasons).where(mine)).all():
         told = [_without_place(reason) for reason in row.reasons]
         tx.execute(sa.update(DecisionRow).where(DecisionRow.id == row.id).values(reasons=told))
+    tx.execute(
+        sa.update(MomentRow)
+        .where(MomentRow.customer_id == customer_id, MomentRow.decided_at.is_not(None))
+        .where(sa.or_(*(MomentRow.key.startswith(f"{kind.value}:") for kind in PlaceKind)))
+        .values(key=sa.cast(MomentRow.id, MomentRow.key.type))
+    )
     return tx.execute(sa.delete(PlacesRow).where(PlacesRow.customer_id == customer_id)).rowcount
 
 

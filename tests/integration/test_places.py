@@ -226,8 +226,11 @@ def test_a_withdrawal_deletes_the_place_and_no_push_follows(
     assert stage.known(device) == Places()
     with stage.database.read() as tx:
         told = tx.execute(sa.select(DecisionRow.reasons)).scalars().all()
+        keys = tx.execute(sa.select(MomentRow.key)).scalars().all()
     assert told
     assert "around here" not in str(told)
+    assert keys
+    assert "workplace" not in str(keys), "a decided moment's key would tell that there was one"
     assert stage.next_one(device) is None
     with stage.database.read() as tx:
         assert tx.execute(sa.select(PositionRow.stay)).scalars().all() in ([], [None])
