@@ -79,10 +79,11 @@ CATERING_OFFER: dict[str, Any] = {
     "life": {"ttl_s": 3600},
 }
 
+# Nothing by lot: of thirteen residents whoever tells a story must not be the one who is held out to prove an effect.
 POLICY: dict[str, Any] = {
     "caps": {"per_day": 3, "per_week": 10},
-    "holdout_share": 0.1,
-    "exploration": 0.02,
+    "holdout_share": 0,
+    "exploration": 0,
     "interruption_price": 0.05,
     "currency": "EUR",
 }

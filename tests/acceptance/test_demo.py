@@ -25,7 +25,11 @@ def of(kind: str, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def everything(said: list[dict[str, Any]]) -> bool:
     """Whether a person has seen all that the demo is for."""
     outcomes = {each["outcome"] for each in of("decision", said)}
-    catering = [each for each in of("decision", said) if each["offer"] == "office-lunch"]
+    catering = [
+        each
+        for each in of("decision", said)
+        if (each["offer"], each["outcome"]) == ("office-lunch", "send")
+    ]
     return bool(
         of("moment", said) and {"send", "silence"} <= outcomes and of("push", said) and catering
     )
