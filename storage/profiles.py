@@ -15,6 +15,7 @@ from domain.policy import Policy
 from domain.rhythm import BrandRhythm
 from domain.traits import TRAITS
 from domain.values import Value
+from storage import brand_rows
 from storage.engine import Transaction
 from storage.models import (
     BrandProfileRow,
@@ -27,7 +28,7 @@ from storage.models import (
     ProfileRow,
 )
 from storage.packing import packed, unpacked
-from storage.sql import among, insert
+from storage.sql import among
 
 _rhythm = msgspec.msgpack.Decoder(BrandRhythm)
 _pack = msgspec.msgpack.Encoder()
@@ -162,28 +163,14 @@ def brand_wheels(tx: Transaction, brand_ids: Sequence[str]) -> dict[str, BrandRh
 
 
 def lock_brand_wheel(tx: Transaction, brand_id: str, *, now: datetime) -> BrandRhythm | None:
-    """The brand's wheel to be turned, or None where another transaction is turning it.
-
-    Nobody waits for this one row per brand: a visit that is left out does not change what everybody does.
-    """
-    tx.execute(
-        insert(tx, BrandProfileRow)
-        .values(brand_id=brand_id, body=_pack.encode(BrandRhythm()), updated_at=now)
-        .on_conflict_do_nothing()
-    )
-    query = sa.select(BrandProfileRow.body).where(BrandProfileRow.brand_id == brand_id)
-    if tx.dialect.name == "postgresql":
-        query = query.with_for_update(skip_locked=True, key_share=True)
-    body = tx.execute(query).scalar_one_or_none()
+    """The brand's wheel to be turned, or None where another transaction is turning it."""
+    empty = _pack.encode(BrandRhythm())
+    body = brand_rows.lock(tx, BrandProfileRow, brand_id, empty=empty, now=now)
     return None if body is None else _rhythm.decode(body)
 
 
 def save_brand_wheel(tx: Transaction, wheel: BrandRhythm, *, brand_id: str, now: datetime) -> None:
-    tx.execute(
-        sa.update(BrandProfileRow)
-        .where(BrandProfileRow.brand_id == brand_id)
-        .values(body=_pack.encode(wheel), updated_at=now)
-    )
+    brand_rows.save(tx, BrandProfileRow, brand_id, body=_pack.encode(wheel), now=now)
 
 
 def pushes(

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.people import Profile
+from domain.people import Profile, Wheel
 from domain.rhythm import BrandRhythm
 from scheduler.context import chances, leans, rhythm
 from scheduler.context.chances import MONTH, WEEK, Days, Rows
@@ -97,17 +97,22 @@ def taught(brand: BrandRhythm, stretches: Sequence[Stretch], *, at: datetime) ->
 
 def _leant(brand: BrandRhythm, shape: rhythm.Shape, visits: Sequence[Stretch]) -> BrandRhythm:
     for each in visits:
-        wheel, local = each.before.wheel, each.until.astimezone(each.zone)
-        fade = rhythm.faded(wheel.as_of, each.until)
-        brand = leans.weighed(
-            brand,
-            np.array(wheel.days) * fade,
-            np.array(wheel.hours) * fade,
-            (shape.days, shape.hours),
-            local.weekday(),
-            local.hour,
-        )
+        local = each.until.astimezone(each.zone)
+        brand = leant(brand, each.before.wheel, shape, local=local)
     return brand
+
+
+def leant(brand: BrandRhythm, wheel: Wheel, shape: rhythm.Shape, *, local: datetime) -> BrandRhythm:
+    """The brand after each strength foretold one visit at this local time by the person's wheel before it."""
+    fade = rhythm.faded(wheel.as_of, local)
+    return leans.weighed(
+        brand,
+        np.array(wheel.days) * fade,
+        np.array(wheel.hours) * fade,
+        (shape.days, shape.hours),
+        local.weekday(),
+        local.hour,
+    )
 
 
 def within_rows(stretches: Sequence[Stretch], days: Days) -> Rows:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from domain.people import Wheel
 from domain.rhythm import BrandRhythm
 from scheduler.context import leans, rhythm
+from scheduler.context.questions import leant
 from scheduler.learn.histories import Counts, Histories, Numbers
 
 SLOTS = 168
@@ -92,15 +93,7 @@ def wheels(
 
 
 def _taught(brand: BrandRhythm, wheel: Wheel, shape: rhythm.Shape, local: datetime) -> BrandRhythm:
-    fade = rhythm.faded(wheel.as_of, local)
-    brand = leans.weighed(
-        brand,
-        np.array(wheel.days) * fade,
-        np.array(wheel.hours) * fade,
-        (shape.days, shape.hours),
-        local.weekday(),
-        local.hour,
-    )
+    brand = leant(brand, wheel, shape, local=local)
     return rhythm.turned(brand, local=local)
 
 
