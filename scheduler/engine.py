@@ -98,11 +98,11 @@ class Engine:
         ]
         done = self._keeper.keep(tx, drafts, now=now)
         moments.close(tx, [decision.moment_id for decision in done], now=now)
-        slots.settle(tx, claimed, done, now=now)
-        closing.await_answers(tx, drafts, done)
+        _aside(tx, "slots", lambda: slots.settle(tx, claimed, done, now=now))
+        _aside(tx, "answers", lambda: closing.await_answers(tx, drafts, done))
         _next_moments(tx, [d.at for d in drafts if d.at and d.moment.cause in _FORETOLD], now)
         places.go_on(tx, [d.at for d in drafts if d.at], now=now)
-        proof.note_decisions(tx, drafts, done, now=now)
+        _aside(tx, "proof", lambda: proof.note_decisions(tx, drafts, done, now=now))
         sends = sum(decision.outcome is Outcome.SEND for decision in done)
         _log.info("decided", moments=len(done), sends=sends)
         return Round(len(done), sends)
@@ -177,6 +177,17 @@ def _rendered(at: Scene, offer: Offer, candidate: Candidate) -> Push | templates
     )
     locale = at.known.locale or at.known.customer.locale
     return templates.render(offer.body, locale=locale, variables=variables)
+
+
+def _aside(tx: Transaction, what: str, follow_up: Callable[[], None]) -> None:
+    """Does what follows from a batch but must not undo it: where it fails, the decisions stand and it is left out."""
+    try:
+        with tx.begin_nested():
+            follow_up()
+    except Exception as error:
+        if must_repeat(error):
+            raise
+        _log.exception("follow_up_failed", what=what)
 
 
 def _next_moments(tx: Transaction, decided: Sequence[Scene], now: datetime) -> None:

@@ -481,3 +481,15 @@ def test_an_erased_persons_moment_is_left_alone(small: Stage) -> None:
         )
     )
     assert small.engine.tick() == 0
+
+
+@pytest.mark.parametrize("table", ["open_decisions", "daily_counts", "holdout_members"])
+def test_what_only_follows_from_decisions_cannot_undo_them(small: Stage, table: str) -> None:
+    small.offer()
+    moment = small.enter(small.person())
+    broken = (
+        f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    )
+    small.write(lambda tx: tx.exec_driver_sql(broken))
+    assert small.engine.tick() == 1
+    assert small.decision(moment).outcome is Outcome.SEND
