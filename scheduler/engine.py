@@ -3,23 +3,19 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
 from domain.clock import Clock
-from domain.context import Candidate, Context
 from domain.decisions import Cause, Moment, Outcome
-from domain.messages import Push
-from domain.offers import Offer
 from domain.people import Profile
-from scheduler import closing, places, profiles, proof, slots, templates
+from scheduler import choosing, closing, places, profiles, proof, slots
 from scheduler.context import build
 from scheduler.context.build import Scene
-from scheduler.decide import guards
-from scheduler.decide.choose import decide
 from scheduler.decide.score import Model
-from scheduler.drafts import Choice, Draft, ExplainUrl, Said, marked
+from scheduler.drafts import Choice, Draft, ExplainUrl
 from scheduler.keeping import Keeper
 from scheduler.learned import believing
 from scheduler.loading import scenes
@@ -69,7 +65,9 @@ class Engine:
         self._sent = sent
         self._model = model or Model()
         self._keeper = Keeper(
-            again=self._choose, model=self._model.revision, explain_url=explain_url
+            again=partial(choosing.chosen, model=self._model),
+            model=self._model.revision,
+            explain_url=explain_url,
         )
         self._batch = batch or (20 if database.is_sqlite else 200)
 
@@ -130,28 +128,10 @@ class Engine:
         if at is None:
             return None
         try:
-            context = build.person(at)
-            if not guards.on_person(context, at.ground.brand.policy):
-                context = build.with_offers(context, at)
-            return self._choose(at, context)
+            return choosing.attempt(at, self._model)
         except Exception:  # noqa: BLE001 - whatever it is, it ends in a stored silence
             _log.exception("moment_failed", moment_id=moment.id)
             return None
-
-    def _choose(self, at: Scene, context: Context) -> Choice:
-        """Decides until what was chosen can be put into words.
-
-        An offer that cannot is marked so in the inputs and the decision is made again without it: the stored inputs
-        always give the stored decision.
-        """
-        while True:
-            verdict = decide(context, at.ground.offers, at.ground.brand.policy, self._model)
-            if verdict.outcome is not Outcome.SEND or not (verdict.offer and verdict.candidate):
-                return Choice(context, verdict, None)
-            push = _rendered(at, verdict.offer, verdict.candidate)
-            if isinstance(push, Push):
-                return Choice(context, verdict, Said(verdict.offer, verdict.candidate, push))
-            context = marked(context, verdict.candidate, unsayable=push.detail)
 
 
 def _one_each(claimed: Iterable[Moment]) -> list[Moment]:
@@ -160,23 +140,6 @@ def _one_each(claimed: Iterable[Moment]) -> list[Moment]:
     for moment in claimed:
         first.setdefault(moment.customer_id, moment)
     return list(first.values())
-
-
-def _rendered(at: Scene, offer: Offer, candidate: Candidate) -> Push | templates.Unrendered:
-    sky = candidate.sky
-    variables = templates.Variables(
-        now=at.now,
-        zone=at.zone.key if at.zone else "UTC",
-        first_name=at.known.customer.first_name,
-        store=at.premises.get(candidate.store_id),
-        distance_m=candidate.distance_m,
-        word=sky.word if sky else None,
-        temperature=sky.temperature if sky else None,
-        wind=sky.wind if sky else None,
-        slot=at.slot,
-    )
-    locale = at.known.locale or at.known.customer.locale
-    return templates.render(offer.body, locale=locale, variables=variables)
 
 
 def _aside(tx: Transaction, what: str, follow_up: Callable[[], None]) -> None:

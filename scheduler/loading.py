@@ -47,10 +47,18 @@ _SKEW = timedelta(minutes=5)  # how far ahead of our clock a provider's may be
 
 
 def scenes(
-    tx: Transaction, moments: Sequence[Moment], *, now: datetime, weather_max_age: timedelta
+    tx: Transaction,
+    moments: Sequence[Moment],
+    *,
+    now: datetime,
+    weather_max_age: timedelta,
+    draft: Offer | None = None,
 ) -> list[Scene]:
-    """What is known around each of these moments. A moment of an erased person has no scene."""
-    grounds = _grounds(tx, moments, now, weather_max_age)
+    """What is known around each of these moments. A moment of an erased person has no scene.
+
+    With a `draft`, its brand's offers are those there would be if it were stored.
+    """
+    grounds = _grounds(tx, moments, now, weather_max_age, draft)
     people = _people(tx, moments, grounds.values(), now)
     premises = {key: Premises(ground.stores) for key, ground in grounds.items()}
     vacancies = _slots(tx, moments, now)
@@ -93,21 +101,31 @@ def _key(moment: Moment) -> tuple[str, Mode]:
 
 
 def _grounds(
-    tx: Transaction, moments: Sequence[Moment], now: datetime, max_age: timedelta
+    tx: Transaction,
+    moments: Sequence[Moment],
+    now: datetime,
+    max_age: timedelta,
+    draft: Offer | None,
 ) -> dict[tuple[str, Mode], Ground]:
     keys = {_key(moment) for moment in moments}
     wheels = profiles.brand_wheels(tx, sorted({brand_id for brand_id, _ in keys}))
     return {
-        key: _ground(tx, key, wheels.get(key[0], Wheel()), now, max_age) for key in sorted(keys)
+        key: _ground(tx, key, wheels.get(key[0], Wheel()), now, max_age, draft)
+        for key in sorted(keys)
     }
 
 
 def _ground(
-    tx: Transaction, key: tuple[str, Mode], wheel: Wheel, now: datetime, max_age: timedelta
+    tx: Transaction,
+    key: tuple[str, Mode],
+    wheel: Wheel,
+    now: datetime,
+    max_age: timedelta,
+    draft: Offer | None,
 ) -> Ground:
     brand_id, mode = key
     brand = brands.by_id(tx, brand_id)
-    said = tuple(offers.active(tx, brand_id, now))
+    said = with_draft(offers.active(tx, brand_id, now), draft)
     places = tuple(stores.of_brand(tx, brand_id))
     return Ground(
         brand=brand,
@@ -117,6 +135,14 @@ def _ground(
         sold=contexts.sold(tx, [each.id for each in said], mode=mode, day=today(brand, now)),
         wheel=wheel,
     )
+
+
+def with_draft(stored: Sequence[Offer], draft: Offer | None) -> tuple[Offer, ...]:
+    """The offers there would be if the draft were stored: in place of its former revision, else as the newest."""
+    if draft is None:
+        return tuple(stored)
+    others = [offer for offer in stored if offer.id != draft.id]
+    return tuple(sorted((*others, draft), key=lambda offer: offer.id))
 
 
 def _skies(
