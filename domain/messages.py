@@ -57,7 +57,10 @@ class Message(Value):
 
 
 class Envelope(Value):
-    """One POST to make: a push, the device it is for, and how long it stays worth showing."""
+    """One POST to make: a push, the device it is for, and how long it stays worth showing.
+
+    Where it goes to a webhook, `target` holds the webhook's id, and `customer` names the person to the receiver.
+    """
 
     delivery_id: str
     message_id: str
@@ -79,3 +82,5 @@ class Outcome(Value):
     detail: str | None = None
     retire: bool = False
     retry_after_s: float | None = None
+    customer: str | None = None  # their external id
+    label: str | None = None  # under which the push service counts it

@@ -21,6 +21,7 @@ from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Envelope, Outc
 from notifiers.base import Multiplexed, Notifier, Start
 from scheduler.intents import Check, Intents, Route
 from scheduler.patience import Patience
+from scheduler.rerouting import Hook
 from storage import deliveries
 from storage.engine import Database, Transaction
 
@@ -61,12 +62,13 @@ class Dispatcher:
         lease_s: float = 60.0,
         monotonic: Callable[[], float] = time.monotonic,
         wake: Callable[[], None] = lambda: None,
+        hook: Hook | None = None,
     ) -> None:
         self.id = new_id()
         self._database = database
         self._clock = clock
         self._intents = Intents(
-            owner=self.id, clock=clock, check=check, route=route, lease_s=lease_s
+            owner=self.id, clock=clock, check=check, route=route, lease_s=lease_s, hook=hook
         )
         self._monotonic = monotonic
         self._wake = wake

@@ -11,6 +11,7 @@ from domain.messages import Envelope, Message, MessageState
 from domain.people import Mode
 from domain.policy import Brand
 from notifiers.base import Notifier
+from scheduler.rerouting import Hook, Rerouted, Rerouting, reroute
 from storage import brands, deliveries, messages
 from storage.deliveries import Addressee, Intent, Unsent
 from storage.engine import Transaction
@@ -26,6 +27,7 @@ _FAILED = Reason(code="failed", text="The message could not be prepared.")
 _URGENT = timedelta(
     minutes=30
 )  # FCM: high priority is for what loses its worth within the half hour
+_LOOK_AGAIN = timedelta(seconds=5)  # whether who rests may be asked again
 _PROMPT = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
 _log = structlog.get_logger()
 
@@ -38,13 +40,21 @@ class Intents:
     """Commits intents for one sender, within the transaction that claims their messages."""
 
     def __init__(
-        self, *, owner: str, clock: Clock, check: Check, route: Route, lease_s: float
+        self,
+        *,
+        owner: str,
+        clock: Clock,
+        check: Check,
+        route: Route,
+        lease_s: float,
+        hook: Hook | None = None,
     ) -> None:
         self._owner = owner
         self._clock = clock
         self._check = check
         self._route = route
         self._lease_s = lease_s
+        self._hook = hook
         self._projects: dict[str, str] = {}  # brand → project, as last seen
 
     def commit(
@@ -88,16 +98,22 @@ class Intents:
         refused = self._check(tx, queued, now)
         ways = self._ways(tx, queued)
         targets = deliveries.addressees(tx, [q.message for q in queued])
+        hooked = self._hooked(tx, queued, targets)
         unsent: list[Unsent] = []
+        waiting: list[str] = []
         going: list[tuple[Queued, list[Addressee]]] = []
         for each in queued:
             message, way = each.message, ways[each.message.brand_id, each.message.mode]
+            to = targets.get(message.id)
+            if rerouted := hooked.messages.get(message.id):
+                way, to = rerouted.way, [rerouted.addressee]
             if way and way[0] in resting:
-                continue  # it stays queued
-            if reason := refused.get(message.id) or _without_way(way, targets.get(message.id)):
+                waiting += [message.id] * (message.brand_id in hooked.brands)  # it stays queued
+            elif reason := refused.get(message.id) or _without_way(way, to):
                 unsent.append(_unsent(message, reason))
             else:
-                going.append((each, targets[message.id]))
+                going.append((each, to or []))
+        messages.postpone(tx, waiting, until=now + _LOOK_AGAIN)
         deliveries.close_unsent(tx, unsent, now=now)
         intents = deliveries.intend(
             tx,
@@ -107,7 +123,26 @@ class Intents:
             lease_s=self._lease_s,
         )
         by_id = {each.message.id: each for each, _ in going}
-        return [_ready(by_id[intent.message_id], intent, ways, now) for intent in intents]
+        return [
+            _ready(
+                by_id[intent.message_id], intent, ways, hooked.messages.get(intent.message_id), now
+            )
+            for intent in intents
+        ]
+
+    def _hooked(
+        self,
+        tx: Transaction,
+        queued: Sequence[Queued],
+        targets: Mapping[str, Sequence[Addressee]],
+    ) -> Rerouting:
+        """What goes to webhooks. Brands that have any are claimed whether their project rests or not."""
+        if self._hook is None:
+            return Rerouting({}, frozenset())
+        found = reroute(tx, queued, targets, self._hook)
+        for brand in found.brands:
+            self._projects.pop(brand, None)
+        return found
 
     def _ways(self, tx: Transaction, queued: Sequence[Queued]) -> "_Ways":
         """The project and the way out for each brand and mode, each asked for once."""
@@ -136,14 +171,18 @@ def _unsent(message: Message, reason: Reason) -> Unsent:
     return Unsent(message=message, state=state, reason=reason.code)
 
 
-def _ready(each: Queued, intent: Intent, ways: _Ways, now: datetime) -> Ready:
-    way = ways[each.message.brand_id, each.message.mode]
+def _ready(
+    each: Queued, intent: Intent, ways: _Ways, rerouted: Rerouted | None, now: datetime
+) -> Ready:
+    way = rerouted.way if rerouted else ways[each.message.brand_id, each.message.mode]
     assert way is not None, "only messages with a way out have intents"
-    envelope = _envelope(each, intent, way[0], now)
+    envelope = _envelope(each, intent, way[0], now, rerouted.customer if rerouted else None)
     return envelope, way[1]
 
 
-def _envelope(each: Queued, intent: Intent, project: str, now: datetime) -> Envelope:
+def _envelope(
+    each: Queued, intent: Intent, project: str, now: datetime, customer: str | None
+) -> Envelope:
     message = each.message
     remaining = message.expires_at - now
     return Envelope(
@@ -156,4 +195,5 @@ def _envelope(each: Queued, intent: Intent, project: str, now: datetime) -> Enve
         ttl_s=max(0, int(remaining.total_seconds())),
         expires_at=message.expires_at,
         high_priority=each.cause in _PROMPT or remaining <= _URGENT,
+        customer=customer,
     )

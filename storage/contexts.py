@@ -1,8 +1,9 @@
 """What a batch of decisions needs to know of its people, each in one query for the whole batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from domain.context import Reach, Sent, Whereabouts
@@ -11,6 +12,7 @@ from domain.messages import MessageState
 from domain.people import Mode, Permission
 from domain.places import LatLon
 from domain.values import Value
+from storage import webhooks
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -58,7 +60,14 @@ def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
     return found
 
 
-def _reach(so_far: Reach, has_target: bool, permission: str) -> Reach:
+    without = [one for one in customer_ids if _phone(found, one).reach is Reach.NO_DEVICE]
+    for one in webhooks.in_reach(tx, without):
+        found[one] = msgspec.structs.replace(_phone(found, one), reach=Reach.REACHABLE)
+def _phone(found: Mapping[str, Phones], customer_id: str) -> Phones:
+    return found.get(customer_id, Phones())
+
+
+def reach(so_far: Reach, has_target: bool, permission: str) -> Reach:
     """One phone that can be reached is enough; a phone without a target is no phone to push to."""
     if so_far is Reach.REACHABLE or not has_target:
         return so_far

@@ -16,6 +16,7 @@ from domain.ids import new_id
 from domain.messages import DeliveryStatus, Message, MessageState, Outcome
 from domain.people import Mode, Permission, Platform, Target, TargetKind
 from domain.values import Value
+from storage import webhooks
 from storage.engine import Transaction
 from storage.models import DeliveryRow, DeviceRow, MessageRow
 from storage.models.base import Id, UtcTime
@@ -252,12 +253,16 @@ def take_over(tx: Transaction, *, now: datetime, everything: bool = False) -> in
 def retire_targets(
     tx: Transaction, device_ids: Sequence[str], *, reason: str, now: datetime
 ) -> None:
-    """Forgets targets that are proved dead. The apps keep their credentials: they may still live and bring new targets."""
+    """Forgets targets that are proved dead. The apps keep their credentials: they may still live and bring new targets.
+
+    A webhook that stands in a phone's place is disabled.
+    """
     tx.execute(
         sa.update(DeviceRow)
         .where(DeviceRow.id.in_(device_ids))
         .values(target_value=None, target_dead_at=now, target_dead_reason=reason[:40])
     )
+    webhooks.disable(tx, device_ids, now=now)
 
 
 def settle(tx: Transaction, message_ids: Collection[str], *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The outbox: messages from their decision on, until a sender claims them; deliveries.py has what follows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,7 +14,7 @@ from storage import deliveries
 from storage.deliveries import Unsent
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, DeliveryRow, MessageRow
-from storage.sql import add_rows
+from storage.sql import add_rows, among
 
 
 class Queued(Value):
@@ -93,6 +93,16 @@ def backlog(tx: Transaction) -> dict[str, int]:
         sa.select(MessageRow.state, sa.func.count()).where(_IN_BACKLOG).group_by(MessageRow.state)
     )
     return {state.value: 0 for state in counted} | dict(rows.all())
+def postpone(tx: Transaction, message_ids: Sequence[str], *, until: datetime) -> None:
+    """Leaves queued messages alone until then, so that what waits for a way out does not keep others from theirs."""
+    if message_ids:
+        tx.execute(
+            sa.update(MessageRow)
+            .where(among(tx, MessageRow.id, message_ids), MessageRow.state == MessageState.QUEUED)
+            .values(due_at=until)
+        )
+
+
 
 
 def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> list[Line]:

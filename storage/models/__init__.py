@@ -27,6 +27,7 @@ from storage.models.proof import CountRow, MemberRow, OutcomeRow, RemainRow, Sha
 from storage.models.slots import BookingRow, PatronRow, PromiseRow, SlotRow
 from storage.models.tastes import BrandTastesRow
 
+from storage.models.webhooks import WebhookRow
 metadata = Base.metadata
 
 __all__ = [
@@ -76,3 +77,4 @@ __all__ = [
     "VisitRow",
     "metadata",
 ]
+    "WebhookRow",
