@@ -23,6 +23,8 @@ class Settings(Value):
     fcm_ca_file: str | None = None
     fcm_timeout_s: float = 15.0
     fcm_concurrency: int | None = None  # None: what fits the transport
+    webhook_networks: str = ""
+    webhook_ca_file: str | None = None
     weather_provider: Literal["open-meteo", "met-norway", "recorded", "none"] = "none"
     weather_url: str | None = None
     weather_api_key: str | None = None
@@ -31,3 +33,4 @@ class Settings(Value):
     geocoder: Literal["none", "nominatim", "photon"] = "none"
     geocoder_url: str | None = None
     register_per_minute: int = 600
+    decision_inputs_days: int = 365

@@ -29,6 +29,7 @@ from service.api import (
     stats,
     stores,
     uplift,
+    webhooks,
 )
 from service.auth import SCHEMES, Authenticator
 from service.parts import Parts
@@ -72,6 +73,7 @@ _BLUEPRINTS: tuple[Callable[[Parts, Authenticator], Blueprint], ...] = (
     stats.blueprint,
     slots.blueprint,
     uplift.blueprint,
+    webhooks.blueprint,
 )
 
 

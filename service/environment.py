@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from domain.settings import Settings
+from notifiers.address_guard import networks
 
 PREFIX = "WHENABOUTS_"
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
@@ -96,13 +97,22 @@ def _account(path: str) -> None:
         raise ValueError("must be the path of a service-account file, or `anonymous`.")
 
 
+def _days(text: str) -> None:
+    if text.isdigit() and int(text) > _MOST_DAYS:
+        raise ValueError(f"must be {_MOST_DAYS} at most, which is a hundred years; you gave {text!r}.")
+
+
+_MOST_DAYS = 36_500
 _CHECKS = {
+    "decision_inputs_days": _days,
     "bind": address,
     "database_url": _database,
     "public_url": _web_address,
     "fcm_endpoint": _web_address,
     "fcm_credentials": _account,
     "fcm_ca_file": _certificates,
+    "webhook_networks": networks,
+    "webhook_ca_file": _certificates,
     "weather_url": _web_address,
     "geocoder_url": _web_address,
 }

@@ -34,6 +34,12 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "whenabouts_webhook_deliveries_total",
+            "Attempts at webhooks by what they came to",
+            ["status"],
+            registry=self.registry,
+        )
         self.posts = Histogram(
             "whenabouts_post_seconds",
             "Time of one POST to the push service",
@@ -61,6 +67,9 @@ class Metrics:
     def delivered(self, outcome: Outcome, seconds: float) -> None:
         self.deliveries.labels(outcome.status.value).inc()
         self.posts.observe(seconds)
+
+    def webhook_delivered(self, outcome: Outcome, seconds: float) -> None:
+        self.webhooks.labels(outcome.status.value).inc()
 
     def decided(self, outcome: str, reason: str) -> None:
         self.decisions.labels(outcome, reason).inc()

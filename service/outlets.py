@@ -1,4 +1,4 @@
-"""Which way out a brand's messages take: FCM for live customers, nowhere for test ones."""
+"""Which way out a brand's messages take: FCM for live customers, nowhere for test ones, or a webhook of the brand's."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -9,26 +9,38 @@ from domain.messages import Outcome
 from domain.people import Mode
 from domain.policy import Brand
 from domain.settings import Settings
+from domain.webhooks import Webhook
 from notifiers import transports
 from notifiers.base import Notifier, Timed, TimedMultiplexed
 from notifiers.console import ConsoleNotifier
 from notifiers.firebase import FirebaseNotifier
 from notifiers.memory import MemoryNotifier
 from service.parts import project_of
+from service.webhooks import notifier_of
 
+Observe = Callable[[Outcome, float], None]
 _LOCAL = "local"  # the project's name where nothing leaves the process
 
 
 class Outlets:
     """The notifiers of one process. `route` is asked for each message, so a brand's new project counts at once."""
 
-    def __init__(self, settings: Settings, *, observe: Callable[[Outcome, float], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        observe: Observe,
+        observe_webhook: Observe = lambda outcome, seconds: None,
+    ) -> None:
         self._settings = settings
         self._credentials: dict[str, str] = {}
         self._tests = MemoryNotifier()
         self._kind = settings.fcm_transport or transports.best().kind
         self.concurrency = settings.fcm_concurrency or transports.CONCURRENCY.get(self._kind, 32)
         self._live = self._transport(observe)
+        self._known_webhooks: dict[str, Webhook] = {}
+        notifier = notifier_of(settings, self._known_webhooks.get)
+        self._webhooks = Timed(notifier, observe=observe_webhook)
 
     def route(self, brand: Brand, mode: Mode) -> tuple[str, Notifier] | None:
         """The project and the way out; None where live messages have no project or credentials to go through."""
@@ -43,10 +55,16 @@ class Outlets:
         self._credentials[project] = credentials
         return project, self._live
 
+    def hook(self, webhook: Webhook) -> tuple[str, Notifier]:
+        """The way out to a webhook, which rests by itself; as it is now, so that a new address or secret counts at once."""
+        self._known_webhooks[webhook.id] = webhook
+        return f"webhook:{webhook.id}", self._webhooks
+
     def close(self) -> None:
         self._live.close()
+        self._webhooks.close()
 
-    def _transport(self, observe: Callable[[Outcome, float], None]) -> Notifier:
+    def _transport(self, observe: Observe) -> Notifier:
         match self._kind:
             case "console":
                 return Timed(ConsoleNotifier(), observe=observe)

@@ -55,7 +55,9 @@ class Process:
         self.database = Database(settings.database_url, pool_size=settings.threads + 8)
         self._lock = self._admit()
         self.metrics = Metrics()
-        self._outlets = Outlets(settings, observe=self.metrics.delivered)
+        self._outlets = Outlets(
+            settings, observe=self.metrics.delivered, observe_webhook=self.metrics.webhook_delivered
+        )
         self._dispatcher = self._sender() if "sender" in roles else None
         self.parts = Parts(
             settings=settings,
@@ -138,6 +140,7 @@ class Process:
             clock=self._clock,
             check=recheck.reasons_against,
             route=self._outlets.route,
+            hook=self._outlets.hook,
             concurrency=self._outlets.concurrency,
             lease_s=self._settings.fcm_timeout_s + LEASE_MARGIN_S,
             wake=lambda: self._wake("dispatch"),
@@ -164,7 +167,11 @@ class Process:
             explain_url=explain_address(self._settings.public_url),
         )
         ingest = Ingest(clock=self._clock, fences=self.parts.fences, database=self.database)
-        housekeeping = Housekeeping(database=self.database, clock=self._clock)
+        housekeeping = Housekeeping(
+            database=self.database,
+            clock=self._clock,
+            inputs_kept=timedelta(days=self._settings.decision_inputs_days),
+        )
         silences = Silences(database=self.database, clock=self._clock)
         waves = Waves(database=self.database, clock=self._clock, wake=lambda: self._wake("decide"))
         asking = self._single(Job("slots", waves.tick, 1.0))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
-from domain.errors import NotFound
+from domain.errors import Conflict, NotFound, Stale
 from domain.ids import new_id
 from domain.people import Mode
 from domain.webhooks import Serves, Webhook
@@ -17,6 +17,7 @@ from storage.models import CustomerRow, DeliveryRow, MessageRow, WebhookRow
 from storage.sql import among, locked
 
 OVERLAP = timedelta(hours=24)
+MOST = 20  # webhooks of one brand and mode
 _SECRET_BYTES = 32
 _OF_BRANDS = sa.select(WebhookRow.__table__).where(
     WebhookRow.brand_id.in_(sa.bindparam("brands", expanding=True)),
@@ -42,14 +43,18 @@ def put(
     serves: Serves,
     offers: Sequence[str],
     now: datetime,
+    expected: int | None = None,
 ) -> tuple[Webhook, bool]:
     """Adds or replaces a webhook; says whether it is new. One that was disabled takes messages again.
 
-    Its id and secret stay; a new one gets a secret of its own.
+    Its id and secret stay; a new one gets a secret of its own. Stale where `expected` is not the newest revision,
+    Conflict where a brand has too many.
     """
     found = tx.execute(
         locked(tx, _one(brand_id=brand_id, mode=mode, external_id=external_id))
     ).one_or_none()
+    if expected is not None and (found is None or found.revision != expected):
+        raise Stale("This webhook was changed meanwhile; read it again and repeat your change.")
     what = {
         "url": url,
         "serves": serves,
@@ -61,6 +66,8 @@ def put(
         change = sa.update(WebhookRow).where(WebhookRow.id == found.id)
         tx.execute(change.values(**what, revision=WebhookRow.revision + 1))
     else:
+        if len(of_brand(tx, brand_id=brand_id, mode=mode)) >= MOST:
+            raise Conflict(f"A brand has {MOST} webhooks at most; delete one first.")
         names = {"id": new_id(), "brand_id": brand_id, "mode": mode, "external_id": external_id}
         tx.execute(sa.insert(WebhookRow).values(**names, **what, secret=_new_secret(), revision=1))
     saved = get(tx, brand_id=brand_id, mode=mode, external_id=external_id)
