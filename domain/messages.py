@@ -36,12 +36,37 @@ class DeliveryStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Interruption(StrEnum):
+    """How much an iPhone lets a push disturb. Apple's `critical`, which breaks silence, is not for offers."""
+
+    PASSIVE = "passive"
+    ACTIVE = "active"
+    TIME_SENSITIVE = "time-sensitive"
+
+
+class Style(Value, omit_defaults=True):
+    """How phones show a push, beside its words; what is None is left to the phone and its app.
+
+    `image` and `link` (what a web push opens) are HTTPS addresses, `channel` is Android's, `relevance_score` (0 to 1)
+    ranks an app's pushes in the iPhone's summary, `sound` is `default` or a file in the app.
+    """
+
+    image: str | None = None
+    link: str | None = None
+    channel: str | None = None
+    interruption_level: Interruption | None = None
+    relevance_score: float | None = None
+    badge: int | None = None
+    sound: str | None = None
+
+
 class Push(Value):
     """What the phone shows and the data that rides along; all strings, as FCM wants them."""
 
     title: str
     body: str
     data: dict[str, str] = {}
+    style: Style = Style()
 
 
 class Message(Value):
@@ -71,6 +96,8 @@ class Envelope(Value):
     ttl_s: int
     expires_at: datetime
     high_priority: bool = True
+    customer: str | None = None  # their external id
+    label: str | None = None  # under which the push service counts it
 
 
 class Outcome(Value):
@@ -82,5 +109,3 @@ class Outcome(Value):
     detail: str | None = None
     retire: bool = False
     retry_after_s: float | None = None
-    customer: str | None = None  # their external id
-    label: str | None = None  # under which the push service counts it

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
+from domain.messages import Style
 from domain.values import Value
 
 
@@ -101,6 +102,7 @@ class OfferBody(Value):
     limits: Limits = Limits()
     life: Life = Life()
     data: dict[str, str] = {}
+    push: Style = Style()
     active: bool = True
 
 

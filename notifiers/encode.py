@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from firebase_admin import messaging
 
-from domain.messages import Envelope, Push
+from domain.messages import Envelope, Push, Style
 from domain.people import TargetKind
 from notifiers.payload import PAYLOAD_LIMIT, encoded_size
 
@@ -38,10 +38,13 @@ def encode(envelope: Envelope) -> messaging.Message:
     require_text(envelope.push)
     message = messaging.Message(
         data=dict(envelope.push.data),
-        notification=messaging.Notification(title=envelope.push.title, body=envelope.push.body),
+        notification=messaging.Notification(
+            title=envelope.push.title, body=envelope.push.body, image=envelope.push.style.image
+        ),
         android=_android(envelope),
         apns=_apns(envelope),
         webpush=_webpush(envelope),
+        fcm_options=messaging.FCMOptions(envelope.label) if envelope.label else None,
     )
     # Set after the fact: the constructor warns of `token` at each call, and a token it still is.
     if envelope.target.kind is TargetKind.FID:
@@ -69,6 +72,12 @@ def is_link(text: str) -> bool:
     return text.startswith("https://")
 
 
+def link(push: Push) -> str | None:
+    """What a web push opens: the offer's own link, else a `deep_link` that the web knows."""
+    deep = push.data.get("deep_link", "")
+    return push.style.link or (deep if is_link(deep) else None)
+
+
 def ttl_s(envelope: Envelope) -> int:
     """The seconds for which FCM keeps the message, within what it takes."""
     return max(0, min(envelope.ttl_s, LONGEST_TTL_S))
@@ -87,7 +96,12 @@ def _android(envelope: Envelope) -> messaging.AndroidConfig:
         collapse_key=collapse,
         priority="high" if envelope.high_priority else "normal",
         ttl=timedelta(seconds=ttl_s(envelope)),
-        notification=messaging.AndroidNotification(tag=collapse),
+        notification=messaging.AndroidNotification(
+            tag=collapse,
+            channel_id=envelope.push.style.channel,
+            sound=envelope.push.style.sound,
+            notification_count=envelope.push.style.badge,
+        ),
     )
 
 
@@ -97,8 +111,30 @@ def _apns(envelope: Envelope) -> messaging.APNSConfig:
             "apns-collapse-id": collapse_id(envelope.message_id),
             "apns-expiration": str(int(envelope.expires_at.timestamp())),
             "apns-priority": "10" if envelope.high_priority else "5",
-        }
+        },
+        payload=_aps(envelope.push.style),
+        fcm_options=messaging.APNSFCMOptions(image=image)
+        if (image := envelope.push.style.image)
+        else None,
     )
+
+
+def _aps(style: Style) -> messaging.APNSPayload | None:
+    """What only iPhones are told; FCM puts the common title and body beside it."""
+    level, score = style.interruption_level, style.relevance_score
+    own = {
+        **({"interruption-level": level.value} if level else {}),
+        **({} if score is None else {"relevance-score": score}),
+    }
+    if not own and style.badge is None and style.sound is None and style.image is None:
+        return None
+    aps = messaging.Aps(
+        badge=style.badge,
+        sound=style.sound,
+        mutable_content=True if style.image else None,  # the app's extension fetches the image
+        custom_data=own,
+    )
+    return messaging.APNSPayload(aps=aps)
 
 
 def _webpush(envelope: Envelope) -> messaging.WebpushConfig:
@@ -110,11 +146,10 @@ def _webpush(envelope: Envelope) -> messaging.WebpushConfig:
         headers["Topic"] = topic
     return messaging.WebpushConfig(
         headers=headers,
-        notification=messaging.WebpushNotification(tag=collapse_id(envelope.message_id)),
-        fcm_options=_link(envelope.push),
+        notification=messaging.WebpushNotification(
+            tag=collapse_id(envelope.message_id), image=envelope.push.style.image
+        ),
+        fcm_options=messaging.WebpushFCMOptions(link=opens)
+        if (opens := link(envelope.push))
+        else None,
     )
-
-
-def _link(push: Push) -> messaging.WebpushFCMOptions | None:
-    link = push.data.get("deep_link", "")
-    return messaging.WebpushFCMOptions(link=link) if is_link(link) else None

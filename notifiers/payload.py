@@ -8,6 +8,8 @@ error reference ("this includes both the keys and the values"); the reserved key
 import json
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from domain.messages import Push
 
 PAYLOAD_LIMIT = 4096
@@ -15,6 +17,9 @@ PAYLOAD_LIMIT = 4096
 
 _ADDED_BY_FCM = 256
 """Bytes set aside for what FCM adds on the way to APNs (`gcm.message_id`, `google.c.…`); generous on purpose."""
+
+_LABEL = 50
+"""Bytes of the longest analytics label, which each message may bear."""
 
 _RESERVED_WORDS = frozenset(["from", "notification", "message_type"])
 _RESERVED_STARTS = ("google", "gcm")
@@ -26,9 +31,12 @@ def encoded_size(push: Push, *, extra: int = 0) -> int:
     APNs counts the whole JSON document, quotes and escapes included, so this is never below FCM's own
     count of keys and values. `extra` stands for bytes that are known to join later.
     """
+    style = msgspec.to_builtins(push.style)
     document = {"aps": {"alert": {"title": push.title, "body": push.body}}, **push.data}
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return len(text.encode("utf-8", "surrogatepass")) + _ADDED_BY_FCM + extra
+    text = json.dumps([document, style], ensure_ascii=False, separators=(",", ":"))
+    # FCM names the image to each platform twice; what else a style says stands once in each platform's part.
+    twice = _size(push.style.image or "")
+    return len(text.encode("utf-8", "surrogatepass")) + twice + _ADDED_BY_FCM + _LABEL + extra
 
 
 def keys_and_values(*parts: Mapping[str, str]) -> int:

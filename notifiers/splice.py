@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
-from domain.messages import Envelope, Push
+import msgspec
+
+from domain.messages import Envelope, Push, Style
 from domain.people import Target, TargetKind
 from notifiers.encode import collapse_id, encode, is_link, require_text, ttl_s, web_topic
 
@@ -19,8 +21,21 @@ _TTL_S = 1_234_567
 _EXPIRES = 9_876_543_210
 _ID, _ID_WITHOUT_TOPIC = "wa0-message-id", "wa0 message id"
 _LINK = "deep_link"
-# In this order the marks stand for: target, title, body, id, topic, ttl, expiry; then one for each datum.
-_MARKS = ("wa0-target", "wa0-title", "wa0-body", _ID, "wa0messageid", str(_TTL_S), str(_EXPIRES))
+_OWN_LINK, _IMAGE, _LABEL = "https://wa0-link.example/", "https://wa0-image.example/", "wa0-label"
+# In this order the marks stand for: target, title, body, id, topic, ttl, expiry, the offer's own link, image, label; then
+# one for each datum.
+_MARKS = (
+    "wa0-target",
+    "wa0-title",
+    "wa0-body",
+    _ID,
+    "wa0messageid",
+    str(_TTL_S),
+    str(_EXPIRES),
+    _OWN_LINK,
+    _IMAGE,
+    _LABEL,
+)
 
 
 class _Form(NamedTuple):
@@ -30,6 +45,8 @@ class _Form(NamedTuple):
     high_priority: bool
     has_topic: bool
     has_link: bool
+    has_label: bool
+    style: Style  # with marks in place of its link and image
     keys: tuple[str, ...]
 
 
@@ -75,7 +92,17 @@ def _form(envelope: Envelope) -> _Form:
         high_priority=envelope.high_priority,
         has_topic=web_topic(envelope.message_id) is not None,
         has_link=is_link(data.get(_LINK, "")),
+        has_label=envelope.label is not None,
+        style=_marked(envelope.push.style),
         keys=tuple(data),
+    )
+
+
+def _marked(style: Style) -> Style:
+    if style.link is None and style.image is None:
+        return style
+    return msgspec.structs.replace(
+        style, link=style.link and _OWN_LINK, image=style.image and _IMAGE
     )
 
 
@@ -90,6 +117,9 @@ def _values(envelope: Envelope) -> list[str]:
         web_topic(envelope.message_id) or "",
         str(ttl_s(envelope)),
         str(int(envelope.expires_at.timestamp())),
+        _escaped(push.style.link or ""),
+        _escaped(push.style.image or ""),
+        envelope.label or "",
         *[_escaped(value) for value in push.data.values()],
     ]
 
@@ -108,10 +138,16 @@ def _cut(form: _Form) -> _Template:
         project="",
         platform="android",  # type: ignore[arg-type]  # no part of a message depends on it
         target=Target(kind=form.kind, value=_MARKS[0]),
-        push=Push(title=_MARKS[1], body=_MARKS[2], data=dict(zip(form.keys, data, strict=True))),
+        push=Push(
+            title=_MARKS[1],
+            body=_MARKS[2],
+            data=dict(zip(form.keys, data, strict=True)),
+            style=form.style,
+        ),
         ttl_s=_TTL_S,
         expires_at=datetime.fromtimestamp(_EXPIRES, UTC),
         high_priority=form.high_priority,
+        label=_LABEL if form.has_label else None,
     )
     marks = [*_MARKS, *data]
     marks[3] = marked.message_id

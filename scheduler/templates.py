@@ -84,7 +84,7 @@ def render(body: OfferBody, *, locale: str | None, variables: Variables) -> Push
         return Unrendered(detail=f"the text fails with {type(error).__name__}")
     if not title and not text:
         return Unrendered(detail="nothing is left to say")
-    return Push(title=title, body=text, data=body.data)
+    return Push(title=title, body=text, data=body.data, style=body.push)
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -34,7 +35,15 @@ def parse(body: bytes) -> SendRequest:
     if message is None:
         raise invalid_argument("message", "Request contains an invalid argument.")
     kind = _target_kind(message)
-    for check in (_check_data, _check_android, _check_apns, _check_webpush, _check_labels):
+    for check in (
+        _check_data,
+        _check_images,
+        _check_android,
+        _check_apns,
+        _check_aps,
+        _check_webpush,
+        _check_labels,
+    ):
         check(message)
     _check_size(message)
     return SendRequest(
@@ -92,6 +101,48 @@ def _check_apns(message: dict[str, Any]) -> None:
         raise _header("apns-collapse-id", "must not exceed 64 bytes")
 
 
+def _check_aps(message: dict[str, Any]) -> None:
+    """The types and bounds of Apple's keys that FCM passes on."""
+    aps = message.get("apns", {}).get("payload", {}).get("aps", {})
+    for key, (rule, holds) in _APS.items():
+        if isinstance(aps, dict) and key in aps and not holds(aps[key]):
+            raise invalid_argument(f"message.apns.payload.aps.{key}", f"The {key} {rule}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_APS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "badge": (
+        "must be a whole number",
+        lambda v: _is_number(v) and v >= 0 and float(v).is_integer(),
+    ),
+    "sound": ("must be text or an object", lambda v: isinstance(v, str | dict)),
+    "thread-id": ("must be text", lambda v: isinstance(v, str)),
+    "category": ("must be text", lambda v: isinstance(v, str)),
+    "content-available": ("must be 0 or 1", lambda v: v in (0, 1)),
+    "mutable-content": ("must be 0 or 1", lambda v: v in (0, 1)),
+    "relevance-score": ("must be a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1),
+    "interruption-level": (
+        "must be passive, active, time-sensitive or critical",
+        lambda v: v in ("passive", "active", "time-sensitive", "critical"),
+    ),
+}
+
+
+def _check_images(message: dict[str, Any]) -> None:
+    android, apns = message.get("android", {}), message.get("apns", {})
+    places = {
+        "notification.image": message.get("notification", {}).get("image"),
+        "android.notification.image": android.get("notification", {}).get("image"),
+        "apns.fcm_options.image": apns.get("fcm_options", {}).get("image"),
+    }
+    for place, image in places.items():
+        if image and not image.startswith(("https://", "http://")):
+            raise invalid_argument(f"message.{place}", "The image must be a URL.")
+
+
 def _header(name: str, rule: str) -> Exception:
     return invalid_argument(f"message.apns.headers.{name}", f"{name} {rule}.")
 
@@ -107,7 +158,8 @@ def _check_webpush(message: dict[str, Any]) -> None:
 
 
 def _check_labels(message: dict[str, Any]) -> None:
-    parts = {"": message, **{f".{name}": message.get(name, {}) for name in ("android", "apns")}}
+    platforms = ("android", "apns", "webpush")
+    parts = {"": message, **{f".{name}": message.get(name, {}) for name in platforms}}
     for name, part in parts.items():
         label = part.get("fcm_options", {}).get("analytics_label")
         if label is not None and not _LABEL.fullmatch(label):

@@ -8,6 +8,7 @@ from flask_smorest import Blueprint
 from domain.access import Principal, Scope
 from domain.errors import Fault, Invalid
 from domain.ids import new_id
+from domain.messages import Interruption
 from domain.offers import Offer, OfferBody
 from notifiers.payload import PAYLOAD_LIMIT, encoded_size
 from scheduler import templates
@@ -20,6 +21,7 @@ from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.offers import OfferSchema
 from storage import offers
 
+_URGENT_S = 3600
 _SIGNED_PATH = 80  # characters of an explanation's address behind PUBLIC_URL
 
 
@@ -106,6 +108,11 @@ def _warnings(body: OfferBody) -> list[str]:
     found = [f"{fault.pointer}: {fault.detail}" for fault in templates.warnings(body)]
     if body.value.discount > body.value.margin:
         found.append("The discount is above the margin: each redemption costs the brand money.")
+    if body.push.interruption_level is Interruption.TIME_SENSITIVE and body.life.ttl_s > _URGENT_S:
+        found.append(
+            "/push/interruption_level: Apple keeps time-sensitive for what ends within the hour, and people turn it "
+            "off for apps that do not: lower `life.ttl_s`, or say active."
+        )
     place = body.when.place
     if place and place.of != "store" and place.within_m is not None and place.within_m < 500:
         found.append(

@@ -1,9 +1,11 @@
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import marshmallow as ma
 from babel.numbers import is_currency
 
 from domain.decisions import Cause
+from domain.messages import Interruption
 from domain.offers import OfferKind, WeatherWord
 from notifiers.payload import reserved_keys
 from service.schemas import fields
@@ -14,6 +16,7 @@ from service.schemas.stores import hours_field, warnings
 OUR_KEYS = ("decision_id", "message_id", "offer", "explain_url")
 LONGEST_TTL_S = 2_419_200  # four weeks, FCM's own limit
 _MOST_COUNT = 2**31 - 1
+_LONGEST_ADDRESS = 1000
 
 
 def currency(**options: Any) -> ma.fields.Str:
@@ -181,6 +184,73 @@ class LifeSchema(AdminSchema):
             raise ma.ValidationError("It ends before it begins: swap the two.", "ends_at")
 
 
+def _address(description: str) -> ma.fields.Str:
+    return ma.fields.Str(
+        load_default=None,
+        allow_none=True,
+        validate=[ma.validate.Length(max=_LONGEST_ADDRESS), _https],
+        metadata={"description": description, "example": "https://brand.example/soup.png"},
+    )
+
+
+def _https(value: str) -> None:
+    """FCM refuses other links, and phones other images; a half-written one would be found out by nobody."""
+    address = _parsed(value)
+    if address is None or address.scheme != "https" or not address.hostname:
+        raise ma.ValidationError("Give a whole address that begins with https://.")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ma.ValidationError(
+            "Write the address in ASCII: percent-encode spaces and letters such as ä."
+        )
+
+
+def _parsed(value: str) -> SplitResult | None:
+    try:
+        return urlsplit(value)
+    except ValueError:
+        return None
+
+
+class StyleSchema(AdminSchema):
+    """How phones show the push, beside its words; what is left out is left to the phone and its app."""
+
+    image = _address("a picture beside the text; on iPhones by the app's service extension")
+    link = _address("what a web push opens; else `data.deep_link` where it begins with https://")
+    channel = fields.text(
+        100, load_default=None, allow_none=True, metadata={"description": "Android's channel id"}
+    )
+    interruption_level = ma.fields.Enum(
+        Interruption,
+        by_value=True,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "how much an iPhone lets it disturb; it shows most as active"},
+    )
+    relevance_score = _number(
+        0, 1, metadata={"description": "its place in the iPhone's summary of this app's pushes"}
+    )
+    badge = ma.fields.Int(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=ma.validate.Range(min=0, max=9999),
+        metadata={"description": "the number on the app's icon; 0 takes it away on iPhones"},
+    )
+    sound = fields.text(
+        100,
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "`default`, or a file in the app; on Android 8 and later the channel's"
+        },
+    )
+
+    @ma.post_load
+    def _named_alone(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """What was not given is not kept."""
+        return {name: value for name, value in body.items() if value is not None}
+
+
 class OfferSchema(AdminSchema):
     """What could be said to a person, under which conditions, how often, and for how long."""
 
@@ -202,6 +272,7 @@ class OfferSchema(AdminSchema):
         validate=ma.validate.Length(max=50),
         metadata={"description": "rides along to the app", "example": {"deep_link": "brand://x"}},
     )
+    push = _part(StyleSchema)
     active = fields.Flag(load_default=True)
     warnings = warnings()
 

@@ -38,6 +38,7 @@ from tests.acceptance.certificates import server_side
 from tests.acceptance.processes import until
 from tests.acceptance.raw_server import Line, RawServer, Script, saying
 from tests.unit.notifiers.samples import MESSAGE_ID, envelope, push
+from tests.unit.notifiers.test_style import FULL, styled
 
 ACCEPTED, REJECTED = DeliveryStatus.ACCEPTED, DeliveryStatus.REJECTED
 UNAVAILABLE, UNKNOWN = DeliveryStatus.UNAVAILABLE, DeliveryStatus.UNKNOWN
@@ -493,6 +494,17 @@ class TestTheMessage:
         assert shown["data"] == {"offer": "soup", "deep_link": "https://x.example/"}
         assert (shown["collapse"], shown["priority"]) == (MESSAGE_ID, "high")
         assert shown["message"]["apns"]["headers"]["apns-collapse-id"] == MESSAGE_ID
+
+    def test_how_an_offer_asks_to_be_shown_reaches_the_phone(
+        self, notifier: Notifier, emulator: Emulator
+    ) -> None:
+        one = envelope(push=push(style=FULL, data={"offer": "soup"}), label="soup")
+        assert notifier.send(one).status is ACCEPTED
+
+        [shown] = emulator.inbox()
+        assert shown["image"] == FULL.image
+        target = {"token": one.target.value}
+        assert shown["message"] == target | styled(FULL, label="soup", data={"offer": "soup"})
 
     def test_an_installation_id_is_addressed_as_one(
         self, notifier: Notifier, emulator: Emulator

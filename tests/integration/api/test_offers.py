@@ -47,6 +47,60 @@ def _faults(world: World, **change: Any) -> dict[str, str]:
     return {error["pointer"]: error["detail"] for error in refused.json["errors"]}
 
 
+STYLE: dict[str, Any] = {
+    "image": "https://brand.example/soup.png",
+    "link": "https://brand.example/soup",
+    "channel": "offers",
+    "interruption_level": "passive",
+    "relevance_score": 0.4,
+    "badge": 0,
+    "sound": "default",
+}
+
+
+def test_how_an_offer_is_shown_is_saved_and_read_back(world: World) -> None:
+    assert _put(world, push=STYLE).json["push"] == STYLE
+    assert world.admin.get("/v1/offers/x").json["push"] == STYLE
+
+
+def test_an_offer_that_does_not_say_how_it_is_shown_leaves_it_to_the_phone(world: World) -> None:
+    assert set(_put(world).json["push"].values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("image", "http://brand.example/a.png", "https://"),
+        ("image", "https://", "https://"),
+        ("image", "https://[brand", "https://"),
+        ("image", "https://brand.example/ä.png", "percent-encode"),
+        ("link", "brand://offers/1", "https://"),
+        ("link", "https://brand.example/" + "x" * 1000, "1000"),
+        ("interruption_level", "critical", "time-sensitive"),
+        ("relevance_score", 1.5, "1"),
+        ("badge", -1, "0"),
+        ("badge", 1.5, "integer"),
+        ("sound", "", "1"),
+        ("channel", "a\u0000", "control"),
+        ("vibrate", True, "Unknown"),
+    ],
+)
+def test_a_wrong_wish_for_how_it_is_shown_is_named(
+    world: World, name: str, value: object, said: str
+) -> None:
+    assert said in _faults(world, push={name: value})[f"/push/{name}"]
+
+
+def test_a_long_lived_time_sensitive_offer_is_warned_of(world: World) -> None:
+    saved = _put(world, push={"interruption_level": "time-sensitive"}, life={"ttl_s": 7200})
+    assert any("/push/interruption_level" in text for text in saved.json["warnings"])
+
+
+def test_what_phones_are_asked_counts_towards_the_size(world: World) -> None:
+    long = {name: f"https://brand.example/{'x' * 900}" for name in ("image", "link")}
+    assert "bytes" in _faults(world, push=long, data={"x": "y" * 900})["/body/en"]
+
+
 def test_an_offer_is_created_read_changed_and_removed(any_world: World) -> None:
     admin = any_world.admin
     created = _put(any_world)
