@@ -6,7 +6,6 @@ The form is that of Standard Webhooks (https://www.standardwebhooks.com), so tha
 import json
 from collections.abc import Callable
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,10 +50,10 @@ class WebhookNotifier:
         self._timeout_s = timeout_s
         self._watchdog = Watchdog()
         self._closed = False
-        self._session = _session(
-            _Pinned(guard, timeout_s=timeout_s, connections=connections, watchdog=self._watchdog),
-            ca_file,
+        self._adapter = _Pinned(
+            guard, timeout_s=timeout_s, connections=connections, watchdog=self._watchdog
         )
+        self._trusted = ca_file or True
 
     def send(self, envelope: Envelope) -> Outcome:
         webhook = self._webhooks(envelope.target.value)
@@ -73,7 +72,7 @@ class WebhookNotifier:
 
     def close(self) -> None:
         self._closed = True
-        self._session.close()
+        self._adapter.close()
         self._watchdog.close()
 
     def _post(self, webhook: Webhook, event_id: str, event: dict[str, Any]) -> Outcome:
@@ -81,13 +80,13 @@ class WebhookNotifier:
             return outcomes.not_sent("CLOSED", "the notifier is closed")
         try:
             body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-            signed = self._signed(webhook, event_id, body)
+            headers = self._signed(webhook, event_id, body)
+            request = requests.Request("POST", webhook.url, headers, data=body).prepare()
         except ValueError as error:
             return outcomes.unsendable(str(error))
         try:
-            answer = self._session.post(
-                webhook.url, data=body, headers=signed, allow_redirects=False
-            )
+            # Without a session there are no cookies, no redirections, no .netrc, and no proxy to look the name up anew.
+            answer = self._adapter.send(request, verify=self._trusted)
         except NeverSent as error:
             refused = isinstance(error.__cause__, AddressRefused)
             return outcomes.not_sent("ADDRESS_REFUSED" if refused else "NOT_REACHED", str(error))
@@ -95,8 +94,6 @@ class WebhookNotifier:
             return outcomes.lost("TIMEOUT", f"no answer within {self._timeout_s:g} s")
         except AnswerLost as error:
             return outcomes.lost("CONNECTION_LOST", str(error))
-        except (requests.RequestException, ValueError) as error:
-            return outcomes.not_sent("NOT_REACHED", f"{type(error).__name__}: {error}")
         return _outcome(answer, event_id)
 
     def _signed(self, webhook: Webhook, event_id: str, body: bytes) -> dict[str, str]:
@@ -156,17 +153,6 @@ class _Pinned(OneAttempt):
         pinned = {**there, "host": self._guard.pin(scheme, host, port)}
         request.headers["Host"] = urlsplit(request.url or "").netloc
         return pinned, {**options, "server_hostname": host} if scheme == "https" else options
-
-
-def _session(adapter: OneAttempt, ca_file: str | None) -> requests.Session:
-    made = requests.Session()
-    made.trust_env = False  # no .netrc, and no proxy, which would look the name up anew
-    made.verify = ca_file or True
-    made.max_redirects = 0
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    made.mount("https://", adapter)
-    made.mount("http://", adapter)
-    return made
 
 
 def _outcome(answer: requests.Response, event_id: str) -> Outcome:
