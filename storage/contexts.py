@@ -26,11 +26,14 @@ from storage.models import (
 from storage.patrons import ANY
 from storage.sql import among
 
-_NEVER_SEEN = (MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
+NEVER_SEEN = (MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
 
 
 class Phones(Value):
-    """A person's live devices: whether a push can reach one, and their zones and newest locale, newest first."""
+    """A person's live devices: whether a push can reach one, and their zones and newest locale, newest first.
+
+    Who has none is in reach all the same where a webhook of the brand's takes their messages.
+    """
 
     reach: Reach = Reach.NO_DEVICE
     zones: tuple[str, ...] = ()
@@ -53,16 +56,16 @@ def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
     for row in rows:
         before = found.get(row.customer_id, Phones())
         found[row.customer_id] = Phones(
-            reach=_reach(before.reach, row.has_target, row.push_permission),
+            reach=reach(before.reach, row.has_target, row.push_permission),
             zones=(*before.zones, row.time_zone) if row.time_zone else before.zones,
             locale=before.locale or row.locale,
         )
-    return found
-
-
     without = [one for one in customer_ids if _phone(found, one).reach is Reach.NO_DEVICE]
     for one in webhooks.in_reach(tx, without):
         found[one] = msgspec.structs.replace(_phone(found, one), reach=Reach.REACHABLE)
+    return found
+
+
 def _phone(found: Mapping[str, Phones], customer_id: str) -> Phones:
     return found.get(customer_id, Phones())
 
@@ -123,7 +126,7 @@ def sends(
             at=row.decided_at,
             local_date=row.local_date,
             daypart=row.daypart,
-            seen=row.state not in _NEVER_SEEN,
+            seen=row.state not in NEVER_SEEN,
         )
         found.setdefault(row.customer_id, []).append(sent)
     return found
