@@ -6,21 +6,23 @@ claim → check the guards again → commit the intent → POST outside any tran
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import Empty, SimpleQueue
 from random import Random
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from domain.clock import Clock
 from domain.ids import new_id
 from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Envelope, Outcome
 from notifiers.base import Multiplexed, Notifier, Start
+from scheduler.brake import Brake
 from scheduler.intents import Check, Intents, Route
-from scheduler.patience import Patience
+from scheduler.manners import Manners, Pace, Turn
 from scheduler.rerouting import Hook
 from storage import deliveries
 from storage.engine import Database, Transaction
@@ -63,12 +65,20 @@ class Dispatcher:
         monotonic: Callable[[], float] = time.monotonic,
         wake: Callable[[], None] = lambda: None,
         hook: Hook | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.id = new_id()
         self._database = database
         self._clock = clock
+        random = Random()
         self._intents = Intents(
-            owner=self.id, clock=clock, check=check, route=route, lease_s=lease_s, hook=hook
+            owner=self.id,
+            clock=clock,
+            check=check,
+            route=route,
+            lease_s=lease_s,
+            random=random,
+            hook=hook,
         )
         self._monotonic = monotonic
         self._wake = wake
@@ -76,7 +86,8 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(min(concurrency, _MOST_THREADS), thread_name_prefix="post")
         self._lock = threading.Lock()
         self._in_flight = 0
-        self._patience = Patience(monotonic=monotonic, random=Random())
+        self.manners = Manners(monotonic=monotonic, random=random, pace=pace)
+        self._brake = Brake(monotonic=monotonic)
         self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
         self._recorder: threading.Thread | None = None
 
@@ -94,13 +105,13 @@ class Dispatcher:
         """Commits the intents for as many messages as there are free places and starts their POSTs."""
         begun = 0
         while free := max(0, self._concurrency - self._in_flight):
-            resting = self._patience.resting()
             most = min(free, _MOST_INTENDED)
-            claimed, posts = self._database.write(partial(self._intend, most, resting))
+            turn, claimed, left, posts = self._database.write(partial(self._intend, most))
+            self.manners.took(turn)
             if posts:
                 self._begin(posts)
             begun += len(posts)
-            if claimed < most:
+            if claimed < most or left:
                 break
         return begun
 
@@ -115,13 +126,14 @@ class Dispatcher:
             self._recorder.join()
         return self._in_flight == 0
 
-    def _intend(
-        self, most: int, resting: Collection[str], tx: Transaction
-    ) -> tuple[int, list[Post]]:
-        """How many messages were claimed, and the POSTs that may start: by a time that counts from before the commit."""
-        claimed, ready = self._intents.commit(tx, most, resting=resting)
+    def _intend(self, most: int, tx: Transaction) -> tuple[Turn, int, int, list[Post]]:
+        """How many messages were claimed, how many of them were left, and the POSTs that may start: by a time that counts
+        from before the commit.
+        """
+        turn = self.manners.turn()
+        claimed, left, ready = self._intents.commit(tx, most, turn)
         start_by = self._monotonic() + POST_STARTS_WITHIN_S
-        return claimed, [Post(*each, start_by) for each in ready]
+        return turn, claimed, left, [Post(*each, start_by) for each in ready]
 
     def _begin(self, posts: Sequence[Post]) -> None:
         with self._lock:
@@ -134,30 +146,34 @@ class Dispatcher:
             together[post.notifier].append(post)
         for notifier, its in together.items():
             if isinstance(notifier, Multiplexed):
-                notifier.start([Start(p.envelope, partial(self._end, p), p.start_by) for p in its])
+                begun = self._monotonic()
+                notifier.start(
+                    [Start(p.envelope, partial(self._end, p, begun), p.start_by) for p in its]
+                )
                 continue
             for post in its:
                 self._pool.submit(self._carry_out, post)
 
     def _carry_out(self, post: Post) -> None:
         """One POST on a thread of the pool."""
+        begun = self._monotonic()
         try:
-            late = self._monotonic() > post.start_by
-            self._end(post, None if late else post.notifier.send(post.envelope))
+            late = begun > post.start_by
+            self._end(post, begun, None if late else post.notifier.send(post.envelope))
         except Exception as error:  # noqa: BLE001 - one failed send must not end the thread
             _log.exception("delivery_failed", delivery_id=post.envelope.delivery_id)
             lost = Outcome(status=DeliveryStatus.UNKNOWN, error_code=type(error).__name__[:64])
-            self._end(post, lost)
+            self._end(post, begun, lost)
 
-    def _end(self, post: Post, outcome: Outcome | None) -> None:
+    def _end(self, post: Post, begun: float, outcome: Outcome | None) -> None:
         """Takes note of what a POST came to; from any thread, at once."""
         if outcome:
-            self._patience.note(post.envelope.project, outcome)
+            self.manners.note(post.envelope, outcome, begun=begun)
         self._ended.put(_Ended(post, outcome))
 
     def _record(self) -> None:
         """Stores outcomes as they come, all that wait in one transaction; the recorder's thread."""
-        while batch := self._gather():
+        while batch := _spared(self._gather(), self._brake):
             try:
                 self._store(batch)
             except Exception:  # noqa: BLE001 - one failed record must not end the thread; see _store_apart
@@ -203,6 +219,22 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 - the others are still to be recorded
                 delivery_id = one.post.envelope.delivery_id
                 _log.exception("delivery_not_recorded", delivery_id=delivery_id)
+
+
+def _spared(batch: Sequence[_Ended], brake: Brake) -> list[_Ended]:
+    """The batch, in which no outcome retires a target where too many would."""
+    pulled = brake.judge((e.post.envelope.project, e.outcome) for e in batch if e.outcome)
+    if not pulled:
+        return list(batch)
+    judged = [
+        each._replace(outcome=msgspec.structs.replace(each.outcome, retire=False, spared=True))
+        if each.outcome and each.outcome.retire and each.post.envelope.project in pulled
+        else each
+        for each in batch
+    ]
+    count = sum(1 for each in judged if each.outcome and each.outcome.spared)
+    _log.warning("targets_spared", count=count, hint="see `whenabouts devices`")
+    return judged
 
 
 def _tell(batch: Sequence[_Ended], kept: set[str]) -> None:

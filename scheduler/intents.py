@@ -1,7 +1,10 @@
 """From claimed messages to committed intents: which POSTs may start, and for whom it is too late or not wanted any more."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from random import Random
+from typing import NamedTuple
 
 import structlog
 
@@ -11,11 +14,15 @@ from domain.messages import Envelope, Message, MessageState
 from domain.people import Mode
 from domain.policy import Brand
 from notifiers.base import Notifier
+from scheduler.addressing import addressed
+from scheduler.labels import labelled
+from scheduler.manners import Placed, Turn
+from scheduler.pacing import PROMPT
 from scheduler.rerouting import Hook, Rerouted, Rerouting, reroute
 from storage import brands, deliveries, messages
 from storage.deliveries import Addressee, Intent, Unsent
 from storage.engine import Transaction
-from storage.messages import Queued
+from storage.messages import Lane, Queued
 from storage.sql import must_repeat
 
 # Why each message must not be sent (any more), by message id; absent means that it may.
@@ -27,13 +34,21 @@ _FAILED = Reason(code="failed", text="The message could not be prepared.")
 _URGENT = timedelta(
     minutes=30
 )  # FCM: high priority is for what loses its worth within the half hour
-_LOOK_AGAIN = timedelta(seconds=5)  # whether who rests may be asked again
-_PROMPT = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
+_HIGH = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
+_PLATFORM_RESTS = "platform_rests"
 _log = structlog.get_logger()
 
 
 Ready = tuple[Envelope, Notifier]
 """What may be posted once the transaction has committed, and by which way out."""
+
+
+class Round(NamedTuple):
+    """How many messages were claimed, how many of them are left for want of room, and what may be posted."""
+
+    claimed: int
+    left: int
+    ready: list[Ready]
 
 
 class Intents:
@@ -47,6 +62,7 @@ class Intents:
         check: Check,
         route: Route,
         lease_s: float,
+        random: Random,
         hook: Hook | None = None,
     ) -> None:
         self._owner = owner
@@ -54,81 +70,108 @@ class Intents:
         self._check = check
         self._route = route
         self._lease_s = lease_s
+        self._random = random
         self._hook = hook
-        self._projects: dict[str, str] = {}  # brand → project, as last seen
+        self._with_hooks: set[str] = set()  # brands that have webhooks, as last seen
 
-    def commit(
-        self, tx: Transaction, most: int, *, resting: Collection[str]
-    ) -> tuple[int, list[Ready]]:
-        """Claims up to `most` messages: how many they are, and what is ready of them, nothing for resting projects.
+    def commit(self, tx: Transaction, most: int, turn: Turn) -> Round:
+        """Claims up to `most` messages for which there is room in this turn, prompt ones first, and places them.
 
         All in a few statements, or, where that fails, one by one: what cannot be prepared ends with a reason.
         """
         now = self._clock.now()
-        brands_at_rest = [brand for brand, project in self._projects.items() if project in resting]
-        queued = messages.claim(tx, now=now, limit=most, without_brands=brands_at_rest)
-        return len(queued), self._apart(tx, queued, now, resting) if queued else []
+        lanes = messages.waiting(tx, now=now)
+        if not lanes:
+            return Round(0, 0, [])
+        ways = self._ways(tx, lanes)
+        queued = self._claim(tx, most, turn, lanes, ways, now)
+        left, ready = self._apart(tx, queued, turn, ways, now) if queued else (0, [])
+        return Round(len(queued), left, ready)
 
-    def _apart(
+    def _claim(
         self,
         tx: Transaction,
-        queued: Sequence[Queued],
+        most: int,
+        turn: Turn,
+        lanes: Sequence[Lane],
+        ways: "_Ways",
         now: datetime,
-        resting: Collection[str],
-    ) -> list[Ready]:
+    ) -> list[Queued]:
+        queued: list[Queued] = []
+        used: Counter[str] = Counter()
+        # In any order but for what is prompt, so that no brand is always the last.
+        for lane in sorted(lanes, key=lambda each: (each.bulk, self._random.random())):
+            way = ways[lane.brand_id, lane.mode]
+            wanted = most - len(queued)
+            if way and lane.mode is Mode.LIVE:
+                room = turn.room(way[0], bulk=lane.bulk, now=now) - used[way[0]]
+                # What goes to webhooks is told from what goes to a project that rests when it is claimed.
+                wanted = wanted if lane.brand_id in self._with_hooks else min(wanted, room)
+            if wanted > 0:
+                claimed = messages.claim(tx, lane, now=now, limit=wanted)
+                queued += claimed
+                used[way[0] if way else ""] += len(claimed)
+        return queued
+
+    def _apart(
+        self, tx: Transaction, queued: Sequence[Queued], turn: Turn, ways: "_Ways", now: datetime
+    ) -> tuple[int, list[Ready]]:
+        before = turn.again()
         try:
             with tx.begin_nested():
-                return self._together(tx, queued, now, resting)
+                return self._together(tx, queued, turn, ways, now)
         except Exception as error:
             if must_repeat(error):
                 raise
             _log.exception("messages_not_prepared", message_ids=[q.message.id for q in queued])
+        turn.become(before)
         if len(queued) > 1:
-            return [post for one in queued for post in self._apart(tx, [one], now, resting)]
+            apart = [self._apart(tx, [one], turn, ways, now) for one in queued]
+            return sum(left for left, _ in apart), [post for _, ready in apart for post in ready]
         deliveries.close_unsent(tx, [_unsent(queued[0].message, _FAILED)], now=now)
-        return []
+        return 0, []
 
     def _together(
-        self,
-        tx: Transaction,
-        queued: Sequence[Queued],
-        now: datetime,
-        resting: Collection[str],
-    ) -> list[Ready]:
-        refused = self._check(tx, queued, now)
-        ways = self._ways(tx, queued)
-        targets = deliveries.addressees(tx, [q.message for q in queued])
-        hooked = self._hooked(tx, queued, targets)
-        unsent: list[Unsent] = []
-        waiting: list[str] = []
-        going: list[tuple[Queued, list[Addressee]]] = []
-        for each in queued:
-            message, way = each.message, ways[each.message.brand_id, each.message.mode]
-            to = targets.get(message.id)
-            if rerouted := hooked.messages.get(message.id):
-                way, to = rerouted.way, [rerouted.addressee]
-            if way and way[0] in resting:
-                waiting += [message.id] * (message.brand_id in hooked.brands)  # it stays queued
-            elif reason := refused.get(message.id) or _without_way(way, to):
-                unsent.append(_unsent(message, reason))
-            else:
-                going.append((each, to or []))
-        messages.postpone(tx, waiting, until=now + _LOOK_AGAIN)
-        deliveries.close_unsent(tx, unsent, now=now)
+        self, tx: Transaction, queued: Sequence[Queued], turn: Turn, ways: "_Ways", now: datetime
+    ) -> tuple[int, list[Ready]]:
+        """How many messages are left for the next turn, and the POSTs that are ready."""
+        found = self._sorted(tx, queued, turn, ways, now)
+        for until, ids in found.waiting.items():
+            messages.postpone(tx, ids, until=until)
+        deliveries.close_unsent(tx, found.unsent, now=now)
+        deliveries.pass_over(tx, found.passed_over, reason=_PLATFORM_RESTS, now=now)
         intents = deliveries.intend(
             tx,
-            [(each.message, to) for each, to in going],
+            [(each.message, to) for each, to in found.going],
             owner=self._owner,
             now=now,
             lease_s=self._lease_s,
         )
-        by_id = {each.message.id: each for each, _ in going}
-        return [
-            _ready(
-                by_id[intent.message_id], intent, ways, hooked.messages.get(intent.message_id), now
-            )
+        by_id = {each.message.id: each for each, _ in found.going}
+        ready = [
+            _ready(by_id[intent.message_id], intent, ways, found.hooked.get(intent.message_id), now)
             for intent in intents
         ]
+        return found.left, labelled(tx, ready, now=now)
+
+    def _sorted(
+        self, tx: Transaction, queued: Sequence[Queued], turn: Turn, ways: "_Ways", now: datetime
+    ) -> "_Sorted":
+        """What is to become of each claimed message. Prompt ones come first, and take their places first."""
+        refused = self._check(tx, queued, now)
+        targets = _targets(tx, queued, now)
+        hooked = self._hooked(tx, queued, targets)
+        found = _Sorted(hooked.messages)
+        for each in queued:
+            message, way = each.message, ways[each.message.brand_id, each.message.mode]
+            to: Sequence[Addressee] = targets.get(message.id, ())
+            if rerouted := hooked.messages.get(message.id):
+                way, to = rerouted.way, [rerouted.addressee]
+            if reason := refused.get(message.id) or _without_way(way, to):
+                found.unsent.append(_unsent(message, reason))
+            elif way:
+                found.put(each, _placed(turn, way[0], each, to, rerouted, now))
+        return found
 
     def _hooked(
         self,
@@ -140,22 +183,67 @@ class Intents:
         if self._hook is None:
             return Rerouting({}, frozenset())
         found = reroute(tx, queued, targets, self._hook)
-        for brand in found.brands:
-            self._projects.pop(brand, None)
+        self._with_hooks -= {each.message.brand_id for each in queued}
+        self._with_hooks |= found.brands
         return found
 
-    def _ways(self, tx: Transaction, queued: Sequence[Queued]) -> "_Ways":
+    def _ways(self, tx: Transaction, lanes: Sequence[Lane]) -> "_Ways":
         """The project and the way out for each brand and mode, each asked for once."""
-        owners = {one: brands.by_id(tx, one) for one in {q.message.brand_id for q in queued}}
-        wanted = {(q.message.brand_id, q.message.mode) for q in queued}
-        ways = {(brand, mode): self._route(owners[brand], mode) for brand, mode in wanted}
-        for (brand_id, mode), way in ways.items():
-            if way and mode is Mode.LIVE:
-                self._projects[brand_id] = way[0]
-        return ways
+        owners = {one: brands.by_id(tx, one) for one in {lane.brand_id for lane in lanes}}
+        wanted = {(lane.brand_id, lane.mode) for lane in lanes}
+        return {(brand, mode): self._route(owners[brand], mode) for brand, mode in wanted}
 
 
 _Ways = Mapping[tuple[str, Mode], tuple[str, Notifier] | None]
+
+
+class _Sorted:
+    """Claimed messages by what is to become of them; `left` counts those for which there was no room."""
+
+    def __init__(self, hooked: Mapping[str, Rerouted]) -> None:
+        self.hooked = hooked
+        self.unsent: list[Unsent] = []
+        self.waiting: defaultdict[datetime, list[str]] = defaultdict(list)
+        self.passed_over: list[tuple[Message, Addressee]] = []
+        self.going: list[tuple[Queued, Sequence[Addressee]]] = []
+        self.left = 0
+
+    def put(self, each: Queued, placed: Placed) -> None:
+        if placed.to:
+            self.going.append((each, placed.to))
+            self.passed_over += [(each.message, device) for device in placed.passed_over]
+        elif placed.wait_until:
+            self.waiting[placed.wait_until].append(each.message.id)
+        else:
+            self.left += 1
+
+
+def _targets(
+    tx: Transaction, queued: Sequence[Queued], now: datetime
+) -> Mapping[str, Sequence[Addressee]]:
+    """By message id, the devices that it is to go to."""
+    found = deliveries.addressees(tx, [q.message for q in queued], now=now)
+    owners = {one: brands.by_id(tx, one) for one in {q.message.brand_id for q in queued}}
+    policies = {q.message.id: owners[q.message.brand_id].policy.devices for q in queued}
+    return addressed(tx, found, policies)
+
+
+def _placed(
+    turn: Turn,
+    project: str,
+    each: Queued,
+    to: Sequence[Addressee],
+    rerouted: Rerouted | None,
+    now: datetime,
+) -> Placed:
+    """Where a message may go in this turn. Pushes of test customers leave for nowhere, so that nothing keeps them."""
+    if rerouted:
+        return turn.place_hooked(project, to, now=now)
+    if each.message.mode is Mode.TEST:
+        return Placed(to=to)
+    bulk = each.cause not in PROMPT
+    expires_at = each.message.expires_at
+    return turn.place(project, to, bulk=bulk, expires_at=expires_at, now=now)
 
 
 def _without_way(
@@ -194,6 +282,6 @@ def _envelope(
         push=message.push,
         ttl_s=max(0, int(remaining.total_seconds())),
         expires_at=message.expires_at,
-        high_priority=each.cause in _PROMPT or remaining <= _URGENT,
+        high_priority=each.cause in _HIGH or remaining <= _URGENT,
         customer=customer,
     )

@@ -22,6 +22,7 @@ from scheduler.drafts import (
     silence,
 )
 from scheduler.loading import today
+from scheduler.pacing import PROMPT
 from storage import decisions, messages, offers, slots
 from storage.engine import Transaction
 from storage.sql import must_repeat
@@ -65,7 +66,9 @@ class Keeper:
         ]
         stored = decisions.add_many(tx, [each.decision for each in made])
         kept = [each for each in made if each.decision.id in stored]
-        messages.add_many(tx, [each.message for each in kept if each.message], now=now)
+        said = [(each.message, each.decision.cause) for each in kept if each.message]
+        bulk = {message.id for message, cause in said if cause not in PROMPT}
+        messages.add_many(tx, [message for message, _ in said], now=now, bulk=bulk)
         refused = [each for each in made if each.decision.id not in stored]
         return [each.decision for each in kept] + _silenced(tx, refused, now)
 

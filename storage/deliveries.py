@@ -187,6 +187,22 @@ def close_unsent(tx: Transaction, unsent: Sequence[Unsent], *, now: datetime) ->
         _set_states(tx, ids, state, reason=reason, finished_at=now)
 
 
+def pass_over(
+    tx: Transaction,
+    skipped: Sequence[tuple[Message, Addressee]],
+    *,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Ends the deliveries at devices that are left out while the messages go to others."""
+    rows = [
+        _closed(Unsent(message=message, state=MessageState.CANCELLED, reason=reason), device, now)
+        for message, device in skipped
+    ]
+    if rows:
+        tx.execute(_ADD, rows)
+
+
 def record(
     tx: Transaction, outcomes: Mapping[str, Outcome], *, owner: str, now: datetime
 ) -> set[str]:

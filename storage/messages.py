@@ -1,7 +1,8 @@
 """The outbox: messages from their decision on, until a sender claims them; deliveries.py has what follows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from storage import deliveries
 from storage.deliveries import Unsent
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, DeliveryRow, MessageRow
+from storage.models.base import Id, UtcTime
 from storage.sql import add_rows, among
 
 
@@ -24,6 +26,14 @@ class Queued(Value):
     cause: Cause
     moment_id: str
     decided_at: datetime
+
+
+class Lane(Value):
+    """Messages that are claimed together: a brand's, of its live or its test customers, prompt ones or bulk."""
+
+    brand_id: str
+    mode: Mode
+    bulk: bool
 
 
 class Line(Value):
@@ -42,41 +52,110 @@ class Line(Value):
 _IN_BACKLOG = sa.text("messages.state IN ('queued', 'sending', 'unknown')")
 _CLAIM = (
     sa.select(
-        MessageRow.__table__, DecisionRow.cause, DecisionRow.moment_id, DecisionRow.decided_at
+        MessageRow.id,
+        MessageRow.brand_id,
+        MessageRow.mode,
+        MessageRow.customer_id,
+        MessageRow.decision_id,
+        MessageRow.offer_id,
+        sa.cast(MessageRow.push, sa.Text),  # decoded at once, without a dictionary in between
+        MessageRow.expires_at,
+        DecisionRow.cause,
+        DecisionRow.moment_id,
+        DecisionRow.decided_at,
     )
     .join(DecisionRow, DecisionRow.id == MessageRow.decision_id)
     .join(CustomerRow, CustomerRow.id == MessageRow.customer_id)
     .where(_IN_BACKLOG, MessageRow.state == MessageState.QUEUED)
+    .where(MessageRow.brand_id == sa.bindparam("brand"))
+    .where(MessageRow.mode == sa.bindparam("in_mode"), MessageRow.bulk == sa.bindparam("is_bulk"))
     .where(MessageRow.due_at <= sa.bindparam("now"))
-    .where(MessageRow.brand_id.not_in(sa.bindparam("resting", expanding=True)))
     .order_by(MessageRow.due_at)
     .limit(sa.bindparam("most"))
 )
+# Hops from brand to brand through the index, however many messages each has; a lane is one more look.
+_WAITING = (
+    sa.text("""
+WITH RECURSIVE owners(brand_id) AS (
+    SELECT * FROM (
+        SELECT messages.brand_id FROM messages
+        WHERE messages.state IN ('queued', 'sending', 'unknown') AND messages.state = 'queued'
+        ORDER BY messages.brand_id LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT (
+        SELECT messages.brand_id FROM messages
+        WHERE messages.state IN ('queued', 'sending', 'unknown') AND messages.state = 'queued'
+        AND messages.brand_id > owners.brand_id
+        ORDER BY messages.brand_id LIMIT 1
+    ) FROM owners WHERE owners.brand_id IS NOT NULL
+)
+SELECT owners.brand_id, lanes.mode, lanes.bulk
+FROM owners CROSS JOIN (
+    SELECT 'live' AS mode, :prompt AS bulk UNION ALL SELECT 'live', :bulk
+    UNION ALL SELECT 'test', :prompt UNION ALL SELECT 'test', :bulk
+) AS lanes
+WHERE owners.brand_id IS NOT NULL AND EXISTS (
+    SELECT 1 FROM messages
+    WHERE messages.state IN ('queued', 'sending', 'unknown') AND messages.state = 'queued'
+    AND messages.brand_id = owners.brand_id AND messages.mode = lanes.mode
+    AND messages.bulk = lanes.bulk AND messages.due_at <= :now
+)
+""")
+    .bindparams(
+        sa.bindparam("prompt", False, sa.Boolean),
+        sa.bindparam("bulk", True, sa.Boolean),
+        sa.bindparam("now", type_=UtcTime),
+    )
+    .columns(brand_id=Id, mode=sa.String, bulk=sa.Boolean)
+)
 
 
-def add_many(tx: Transaction, queued: Iterable[Message], *, now: datetime) -> None:
-    """Puts messages into the outbox, in the transaction of their decisions."""
-    if rows := [_queued_row(message, now) for message in queued]:
+_push = msgspec.json.Decoder(Push).decode
+
+
+def add_many(
+    tx: Transaction, queued: Iterable[Message], *, now: datetime, bulk: Collection[str] = ()
+) -> None:
+    """Puts messages into the outbox, in the transaction of their decisions; `bulk` names those that nobody waits for."""
+    if rows := [_queued_row(message, now, message.id in bulk) for message in queued]:
         add_rows(tx, MessageRow, rows)
 
 
-def _queued_row(message: Message, now: datetime) -> dict[str, object]:
+def _queued_row(message: Message, now: datetime, bulk: bool) -> dict[str, object]:
     push = msgspec.to_builtins(message.push)
-    return msgspec.structs.asdict(message) | {"push": push, "created_at": now, "due_at": now}
+    when = {"created_at": now, "due_at": now, "bulk": bulk}
+    return msgspec.structs.asdict(message) | {"push": push} | when
 
 
-def claim(
-    tx: Transaction, *, now: datetime, limit: int, without_brands: Iterable[str] = ()
-) -> list[Queued]:
-    """Up to `limit` queued messages, oldest first, locked with their customers until the transaction ends.
+def waiting(tx: Transaction, *, now: datetime) -> list[Lane]:
+    """The lanes in which messages are due, whatever their number."""
+    return [
+        Lane(brand_id=brand_id, mode=Mode(mode), bulk=bulk)
+        for brand_id, mode, bulk in tx.execute(_WAITING, {"now": now})
+    ]
+
+
+def claim(tx: Transaction, lane: Lane, *, now: datetime, limit: int) -> list[Queued]:
+    """Up to `limit` messages of a lane, oldest first, locked with their customers until the transaction ends.
 
     The customers' locks order this against withdrawals: one of the two sees the other's work.
     """
     query = _CLAIM
     if tx.dialect.name == "postgresql":
         query = query.with_for_update(of=[MessageRow, CustomerRow], skip_locked=True)
-    rows = tx.execute(query, {"now": now, "resting": list(without_brands), "most": limit})
-    return [_queued(row) for row in rows]
+    named = {"brand": lane.brand_id, "in_mode": lane.mode, "is_bulk": lane.bulk}
+    return [_queued(row) for row in tx.execute(query, {**named, "now": now, "most": limit})]
+
+
+def postpone(tx: Transaction, message_ids: Sequence[str], *, until: datetime) -> None:
+    """Leaves queued messages alone until then, so that what waits for a way out does not keep others from theirs."""
+    if message_ids:
+        tx.execute(
+            sa.update(MessageRow)
+            .where(among(tx, MessageRow.id, message_ids), MessageRow.state == MessageState.QUEUED)
+            .values(due_at=until)
+        )
 
 
 def close_unsent(
@@ -93,16 +172,6 @@ def backlog(tx: Transaction) -> dict[str, int]:
         sa.select(MessageRow.state, sa.func.count()).where(_IN_BACKLOG).group_by(MessageRow.state)
     )
     return {state.value: 0 for state in counted} | dict(rows.all())
-def postpone(tx: Transaction, message_ids: Sequence[str], *, until: datetime) -> None:
-    """Leaves queued messages alone until then, so that what waits for a way out does not keep others from theirs."""
-    if message_ids:
-        tx.execute(
-            sa.update(MessageRow)
-            .where(among(tx, MessageRow.id, message_ids), MessageRow.state == MessageState.QUEUED)
-            .values(due_at=until)
-        )
-
-
 
 
 def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> list[Line]:
@@ -132,22 +201,16 @@ def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> 
     ]
 
 
-def _queued(row: sa.Row[tuple[object, ...]]) -> Queued:
-    values = row._mapping
+def _queued(row: Sequence[Any]) -> Queued:
+    id_, brand, mode, customer, decision, offer, push, expires_at, cause, moment, decided_at = row
     message = Message(
-        id=values["id"],
-        brand_id=values["brand_id"],
-        mode=Mode(values["mode"]),
-        customer_id=values["customer_id"],
-        decision_id=values["decision_id"],
-        offer_id=values["offer_id"],
-        push=msgspec.convert(values["push"], Push),
-        expires_at=values["expires_at"],
-        state=MessageState(values["state"]),
+        id=id_,
+        brand_id=brand,
+        mode=Mode(mode),
+        customer_id=customer,
+        decision_id=decision,
+        offer_id=offer,
+        push=_push(push),
+        expires_at=expires_at,
     )
-    return Queued(
-        message=message,
-        cause=Cause(values["cause"]),
-        moment_id=values["moment_id"],
-        decided_at=values["decided_at"],
-    )
+    return Queued(message=message, cause=Cause(cause), moment_id=moment, decided_at=decided_at)

@@ -11,7 +11,13 @@ from storage.models.learning import (
     PersonEvidenceRow,
     SpreadRow,
 )
-from storage.models.offers import ItemRow, OfferCounterRow, OfferRevisionRow, OfferRow
+from storage.models.offers import (
+    ItemRow,
+    OfferCheckRow,
+    OfferCounterRow,
+    OfferRevisionRow,
+    OfferRow,
+)
 from storage.models.operations import HeartbeatRow, IdempotencyRow, LeaseRow
 from storage.models.places import (
     FenceChangeRow,
@@ -56,6 +62,7 @@ __all__ = [
     "MessageRow",
     "MomentRow",
     "ObservationRow",
+    "OfferCheckRow",
     "OfferCounterRow",
     "OfferRevisionRow",
     "OfferRow",

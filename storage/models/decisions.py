@@ -94,6 +94,9 @@ class MessageRow(Base):
         sa.Index(
             "ix_messages_backlog",
             "state",
+            "brand_id",
+            "mode",
+            "bulk",
             "due_at",
             sqlite_where=_BACKLOG,
             postgresql_where=_BACKLOG,
@@ -115,6 +118,7 @@ class MessageRow(Base):
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    bulk: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())  # nobody waits for it
 
 
 class DeliveryRow(Base):

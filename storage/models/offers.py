@@ -61,3 +61,16 @@ class OfferCounterRow(Base):
     mode: Mapped[str] = mapped_column(sa.String(4), primary_key=True)
     day: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
     sends: Mapped[int] = mapped_column(sa.Integer)
+
+
+class OfferCheckRow(Base):
+    """What the push service said of the first message of a revision, by project and platform, before anything was sent."""
+
+    __tablename__ = "offer_checks"
+
+    offer_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    revision: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    project: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    platform: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    refusal: Mapped[str | None] = mapped_column(sa.String(300))  # None where it was taken
+    checked_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -26,7 +26,8 @@ def stage(sqlite_database: Database, clock: ManualClock) -> Stage:
 def reasons(stage: Stage) -> list[Reason]:
     now = stage.clock.now()
     with stage.database.read() as tx:
-        queued = messages.claim(tx, now=now, limit=99)
+        (lane,) = messages.waiting(tx, now=now)
+        queued = messages.claim(tx, lane, now=now, limit=99)
         assert queued
         return list(recheck.reasons_against(tx, queued, now).values())
 

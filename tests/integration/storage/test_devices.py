@@ -274,6 +274,7 @@ def test_what_waited_for_a_device_is_not_sent_to_it_once_it_signed_out(town: Tow
     town.write(lambda tx: Traces(phone, town.clock.now()).message(tx, MessageState.QUEUED))
     town.write(lambda tx: devices.retire(tx, phone.id, reason="signed_out", now=town.clock.now()))
     with town.database.read() as tx:
-        (queued,) = messages.claim(tx, now=town.clock.now(), limit=9)
+        (lane,) = messages.waiting(tx, now=town.clock.now())
+        (queued,) = messages.claim(tx, lane, now=town.clock.now(), limit=9)
         found = deliveries.addressees(tx, [queued.message])
     assert [each.device_id for each in found[queued.message.id]] == [tablet.id]
