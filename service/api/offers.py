@@ -64,9 +64,7 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.alt_response(201, schema=OfferSchema)
     @blp.doc(operationId="put_offer")
     def put_offer(body: dict[str, Any], external_id: str, principal: Principal) -> Any:
-        wanted = value_of(body, OfferBody)
-        templates.check(wanted)
-        _refuse_too_long(wanted, named(external_id), parts.settings.public_url or "")
+        wanted = checked(parts, body, named(external_id))
         revision = expected()
         offer, created = parts.database.write(
             lambda tx: offers.put(
@@ -98,6 +96,14 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
             )
         )
         return gone()
+
+
+def checked(parts: Parts, body: dict[str, Any], external_id: str) -> OfferBody:
+    """The offer that a validated body is; Invalid where its texts cannot be made or FCM would not carry them."""
+    wanted = value_of(body, OfferBody)
+    templates.check(wanted)
+    _refuse_too_long(wanted, external_id, parts.settings.public_url or "")
+    return wanted
 
 
 def _shown(offer: Offer) -> dict[str, Any]:
