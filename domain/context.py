@@ -170,6 +170,7 @@ class Context(Value, omit_defaults=True):
     slot: Vacancy | None = None  # at a moment of a slot
     weary: Weary | None = None
     learned: Learned = Learned()
+    fences: int | None = None  # the revision of the fences by which the moment arose
     candidates: tuple[Candidate, ...] = ()
 
 

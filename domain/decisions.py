@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from domain.people import Mode
 from domain.values import Value
@@ -42,6 +43,7 @@ class Moment(Value):
     store_id: str | None = None
     geofence_id: str | None = None
     visit_id: str | None = None
+    fences_revision: int | None = None  # of the brand's fences, as they were when it arose
 
 
 class Outcome(StrEnum):
@@ -70,8 +72,21 @@ class Term(Value):
     value: float
 
 
+class Alternative(Value, array_like=True):
+    """An offer that was looked at: what saying it would have brought over silence, to four decimals of the brand's money, or
+    the rule that ruled it out.
+    """
+
+    offer: str  # external id
+    gain: float | None = None
+    code: str | None = None
+
+
 class Decision(Value):
-    """What was chosen at a moment. `inputs` is the whole context the choice rested on, None once redacted."""
+    """What was chosen at a moment. `inputs` is the whole context the choice rested on (`domain.context.Inputs`, or its JSON),
+    None once redacted or pruned. `rules`: the rules on the person, all of which were asked; `alternatives`: what there was to
+    choose from.
+    """
 
     id: str
     brand_id: str
@@ -92,4 +107,6 @@ class Decision(Value):
     seed: int = 0
     local_date: str | None = None
     daypart: int | None = None
-    inputs: dict[str, object] | None = None
+    inputs: Any = None
+    rules: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()

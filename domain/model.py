@@ -48,8 +48,9 @@ class Learned(Value, omit_defaults=True):
     """What a decision believes of its terms: by group and value the mean and variance of the effect, in log-odds.
 
     A term that is not named has mean 0 and its group's variance from `spreads`, or, where that is not named either, the
-    variance from which a group's learning starts.
+    variance from which a group's learning starts. `revision`: how often what everybody taught had changed.
     """
 
     terms: dict[str, dict[str, tuple[float, float]]] = {}
     spreads: dict[str, float] = {}
+    revision: int = 0

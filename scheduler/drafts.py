@@ -15,6 +15,7 @@ from domain.people import Purpose
 from domain.policy import Brand
 from domain.slots import Slot
 from scheduler.context.build import Scene
+from scheduler.decide import guards
 from scheduler.decide.choose import Verdict
 
 ExplainUrl = Callable[[Brand, str], str | None]
@@ -104,7 +105,8 @@ def marked(context: Context, candidate: Candidate, **marks: object) -> Context:
 def _decision(at: Scene, choice: Choice, model: int) -> Decision:
     moment, context, verdict = at.moment, choice.context, choice.verdict
     offer, candidate = verdict.offer, verdict.candidate
-    kept = msgspec.structs.replace(context, learned=verdict.rested_on)
+    rested_on = msgspec.structs.replace(verdict.rested_on, revision=context.learned.revision)
+    kept = msgspec.structs.replace(context, learned=rested_on)
     inputs = Inputs(context=kept, policy=at.ground.brand.policy, model=model)
     return Decision(
         id=new_id(),
@@ -126,7 +128,9 @@ def _decision(at: Scene, choice: Choice, model: int) -> Decision:
         seed=verdict.seed,
         local_date=context.local_date,
         daypart=context.daypart,
-        inputs=msgspec.to_builtins(inputs),
+        inputs=inputs,
+        rules=guards.ASKED,
+        alternatives=verdict.alternatives,
     )
 
 

@@ -6,22 +6,27 @@ from datetime import timedelta
 import structlog
 
 from domain.clock import Clock
-from storage import fixes, idempotency, leases, places, raw_fixes, slots, weather
+from storage import decisions, fixes, idempotency, leases, places, raw_fixes, slots, weather
 from storage.engine import Database, Transaction
 
 WEATHER_KEPT = timedelta(days=30)
 SLOTS_KEPT = timedelta(days=30)  # after their end
+INPUTS_KEPT = timedelta(days=365)  # what a decision rested on, where no other time is set
 PLACES_KEPT = timedelta(days=180)  # since the last stay; all evidence has long faded by then
 _MOST = 10_000  # rows per transaction, so that nobody waits long
 _log = structlog.get_logger()
 
 
 class Housekeeping:
-    """`tick` purges in small transactions until nothing is left to purge."""
+    """`tick` purges in small transactions until nothing is left to purge. `inputs_kept`: how long decisions keep what they
+    rested on."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, inputs_kept: timedelta = INPUTS_KEPT
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._inputs_kept = inputs_kept
 
     def tick(self) -> int:
         """Returns how many rows were deleted."""
@@ -33,6 +38,9 @@ class Housekeeping:
             "places": lambda tx: places.purge(tx, before=now - PLACES_KEPT, limit=_MOST),
             "weather": lambda tx: weather.purge(tx, before=now - WEATHER_KEPT),
             "slots": lambda tx: slots.purge(tx, before=now - SLOTS_KEPT, limit=_MOST),
+            "decision_inputs": lambda tx: decisions.prune(
+                tx, before=now - self._inputs_kept, now=now, limit=_MOST
+            ),
         }
         gone = {name: self._all(purge) for name, purge in purges.items()}
         if gone["raw_fixes"]:

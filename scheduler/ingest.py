@@ -81,6 +81,7 @@ class Ingest:
             customer_id=tracked.customer_id,
             brand_id=tracked.brand_id,
             mode=tracked.mode,
+            fences_revision=snapshot.revision,
         )
         if walk.moved:
             storage.save(tx, _position(whose, walk.state, watch.packed()))
@@ -105,20 +106,22 @@ class Ingest:
             brands = storage.due_brands(tx, now)
         if not brands:
             return False
-        snapshots = {brand_id: self._fences.newest(brand_id).fences for brand_id in brands}
+        snapshots = {brand_id: self._fences.newest(brand_id) for brand_id in brands}
         return self._database.write(lambda tx: self.due(tx, snapshots, now=now))
 
-    def due(self, tx: Transaction, fences: Mapping[str, Fences], *, now: datetime) -> bool:
+    def due(self, tx: Transaction, fences: Mapping[str, Snapshot], *, now: datetime) -> bool:
         """`pass_time` within a transaction, for the brands in `fences`; True where anything happened."""
         happened = False
         for position, mode in storage.claim_due(tx, brand_ids=fences, now=now, limit=_AT_ONCE):
+            snapshot = fences[position.brand_id]
             whose = Whose(
                 device_id=position.device_id,
                 customer_id=position.customer_id,
                 brand_id=position.brand_id,
                 mode=mode,
+                fences_revision=snapshot.revision,
             )
-            ticked = tick(_state.decode(position.state), fences[position.brand_id], now=now)
+            ticked = tick(_state.decode(position.state), snapshot.fences, now=now)
             storage.save(tx, _position(whose, ticked.state, position.stay))
             follow_up(tx, whose, ticked.transitions, now=now)
             happened = happened or bool(ticked.transitions)

@@ -25,23 +25,27 @@ class Everybodys(NamedTuple):
 
     terms: Terms
     spreads: dict[str, float]
+    revision: int = 0
 
     def of_person(self, own: Mapping[TermName, Evidence]) -> Learned:
         """The same with one person's own terms."""
         if not own:
-            return Learned(terms=self.terms, spreads=self.spreads)
+            return Learned(terms=self.terms, spreads=self.spreads, revision=self.revision)
         return Learned(
             terms={**self.terms, **_beliefs(own, self.spreads)},
             spreads=self.spreads,
+            revision=self.revision,
         )
 
 
 def load(tx: Transaction, brand_id: str, *, now: datetime) -> Everybodys:
-    """What everybody of a brand taught, in two statements."""
+    """What everybody of a brand taught, in three statements."""
+    revision = learning.revision(tx, brand_id)
     spreads = _variances(learning.spreads(tx, brand_id))
     return Everybodys(
         _beliefs(learning.shared(tx, brand_id, day=day_of(now)), spreads),
         {group: round(variance, _PLACES) for group, variance in spreads.items()},
+        revision,
     )
 
 

@@ -36,6 +36,7 @@ def of_transition(
     store_id: str | None,
     occurred_at: datetime,
     now: datetime,
+    fences_revision: int | None = None,
 ) -> Moment:
     """The moment that an enter or a dwell opens: due at once, once per visit, stale soon after `occurred_at`.
 
@@ -57,6 +58,7 @@ def of_transition(
         store_id=store_id,
         geofence_id=geofence_id,
         visit_id=visit_id,
+        fences_revision=fences_revision,
     )
 
 

@@ -18,11 +18,14 @@ from storage.engine import Transaction
 
 
 class Result(StrEnum):
-    """`uncomputed`: nothing was chosen there; a failure, or a unique index, ended it in a silence of its own."""
+    """`uncomputed`: nothing was chosen there; a failure, or a unique index, ended it in a silence of its own. `pruned`: its
+    inputs have served their time.
+    """
 
     IDENTICAL = "identical"
     DIFFERS = "differs"
     REDACTED = "redacted"
+    PRUNED = "pruned"
     UNCOMPUTED = "uncomputed"
 
 
@@ -53,6 +56,8 @@ class Replayer:
         decision = stored.decision
         if stored.redacted:
             return Replay(decision_id=decision.id, result=Result.REDACTED)
+        if stored.pruned:
+            return Replay(decision_id=decision.id, result=Result.PRUNED)
         if decision.inputs is None:
             return Replay(decision_id=decision.id, result=Result.UNCOMPUTED)
         found = tuple(self._differences(decision, msgspec.convert(decision.inputs, Inputs)))
@@ -76,6 +81,13 @@ class Replayer:
         for what, value in then.items():
             if value != now[what]:
                 yield Difference(what=what, stored=value, now=now[what])
+        told, looked_at = decision.alternatives, verdict.alternatives
+        if decision.rules and told != looked_at:  # decisions of before told none
+            yield Difference(
+                what="alternatives",
+                stored=msgspec.to_builtins(told),
+                now=msgspec.to_builtins(looked_at),
+            )
 
     def _as_of(self, key: tuple[str, int]) -> Offer | None:
         if key not in self._offers:

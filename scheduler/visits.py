@@ -17,12 +17,13 @@ from storage.moments import open_many
 
 
 class Whose(Value):
-    """The device that moved, and its person."""
+    """The device that moved, and its person. `fences_revision`: of the brand's fences that it was matched with."""
 
     device_id: str
     customer_id: str
     brand_id: str
     mode: Mode
+    fences_revision: int | None = None
 
 
 def follow_up(
@@ -118,6 +119,7 @@ def _moment(whose: Whose, told: Transition, fence: Named, now: datetime) -> Mome
         store_id=fence.store_id,
         occurred_at=told.occurred_at,
         now=now,
+        fences_revision=whose.fences_revision,
     )
 
 

@@ -99,7 +99,9 @@ def _account(path: str) -> None:
 
 def _days(text: str) -> None:
     if text.isdigit() and int(text) > _MOST_DAYS:
-        raise ValueError(f"must be {_MOST_DAYS} at most, which is a hundred years; you gave {text!r}.")
+        raise ValueError(
+            f"must be {_MOST_DAYS} at most, which is a hundred years; you gave {text!r}."
+        )
 
 
 _MOST_DAYS = 36_500

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from domain.messages import DeliveryStatus
 from domain.values import Value
 from storage import consents, counts, outcomes
+from storage.decisions import EMPTIED
 from storage.engine import Transaction
 from storage.models import (
     BrandRow,
@@ -33,8 +34,7 @@ _OF_DECISION: dict[str, Any] = {
     "customer_id": None,
     "store_id": None,
     "consent_entry_id": None,
-    "inputs": None,
-    "terms": [],
+    **EMPTIED,
     "reasons": [],
     "local_date": None,
     "daypart": None,

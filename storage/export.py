@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from domain.haunts import Places
 from storage.engine import Transaction
-from storage.models import IdempotencyRow, PlacesRow, PositionRow, ProfileRow
+from storage.models import DecisionRow, IdempotencyRow, PlacesRow, PositionRow, ProfileRow
 from storage.packing import named, unpacked
 from storage.personal import PERSONAL, Personal
+from storage.records import unpacked as unpacked_record
 
 # Locks rather than data: whoever read them in an export could try to open them.
 _WITHHELD = ("credential_hash", "request_hash")
@@ -51,6 +52,7 @@ def _with_names(value: bytes) -> dict[str, Any]:
 
 
 _READABLE: dict[type[Any], Callable[[bytes], Any]] = {
+    DecisionRow: unpacked_record,
     ProfileRow: lambda body: named(unpacked(body)),
     PlacesRow: _with_names,
     PositionRow: msgspec.msgpack.decode,

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from domain.decisions import Outcome, Reason, Term
+from domain.decisions import Alternative, Outcome, Reason, Term
 from domain.errors import NotFound
 from domain.ids import parse_id
 from domain.messages import DeliveryStatus, MessageState, Push
 from domain.people import Mode
 from domain.values import Value
+from storage import records
 from storage.engine import Transaction
 from storage.models import (
     CustomerRow,
@@ -104,7 +105,10 @@ class Audited(Value):
     daypart: int | None
     inputs: dict[str, Any] | None
     redacted_at: datetime | None
+    pruned_at: datetime | None
     message_id: str | None
+    rules: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class Sent(Value):
@@ -159,6 +163,8 @@ _AUDITED = _TOLD.add_columns(
     DecisionRow.daypart,
     DecisionRow.inputs,
     DecisionRow.redacted_at,
+    DecisionRow.record,
+    DecisionRow.pruned_at,
     MessageRow.id.label("message_id"),
 )
 _AUDITED = (
@@ -191,7 +197,7 @@ def decision(tx: Transaction, decision_id: str, *, brand_id: str, mode: Mode) ->
     if row is None:
         raise NotFound("There is no such decision.")
     [told] = _told(tx, [row])
-    return msgspec.convert({**row._mapping, "told": told}, Audited)
+    return msgspec.convert({**records.completed(row._mapping), "told": told}, Audited)
 
 
 def message(tx: Transaction, message_id: str, *, brand_id: str, mode: Mode) -> Sent:

@@ -21,6 +21,7 @@ from storage.models import (
     EventRow,
     EvidenceRow,
     MessageRow,
+    ModelRevisionRow,
     OpenDecisionRow,
     PersonEvidenceRow,
     SpreadRow,
@@ -184,10 +185,22 @@ def spreads(tx: Transaction, brand_id: str) -> dict[str, Moved]:
     return {row.term_group: Moved(moved=row.moved, gained=row.gained) for row in rows}
 
 
+def revision(tx: Transaction, brand_id: str) -> int:
+    """How often what everybody of a brand taught, and the spreads, have changed. Read it before them: whoever keeps them by
+    it then holds what was there at that revision, or newer."""
+    query = sa.select(ModelRevisionRow.revision).where(ModelRevisionRow.brand_id == brand_id)
+    return tx.execute(query).scalar_one_or_none() or 0
+
+
+def _raise_revision(tx: Transaction, brand_id: str) -> None:
+    tx.execute(_RAISE[tx.dialect.name], {"brand_id": brand_id, "revision": 1})
+
+
 def add_shared(tx: Transaction, brand_id: str, more: Mapping[TermName, Evidence]) -> None:
     """Adds what was learned of everybody's terms; each is as of its own day."""
     rows = [{"brand_id": brand_id, **_columns(term, more[term])} for term in sorted(more)]
     if rows:
+        _raise_revision(tx, brand_id)
         tx.execute(_ADD_SHARED[tx.dialect.name], rows)
 
 
@@ -209,6 +222,7 @@ def move(tx: Transaction, brand_id: str, by: Mapping[str, Moved]) -> None:
         for group in sorted(by)
     ]
     if rows:
+        _raise_revision(tx, brand_id)
         tx.execute(_MOVE[tx.dialect.name], rows)
 
 
@@ -270,3 +284,4 @@ def _for_both(table: type[Any], *sums: str) -> dict[str, Any]:
 _ADD_SHARED = _for_both(EvidenceRow, "pull", "weight")
 _ADD_OWN = _for_both(PersonEvidenceRow, "pull", "weight")
 _MOVE = _for_both(SpreadRow, "moved", "gained")
+_RAISE = _for_both(ModelRevisionRow, "revision")

@@ -61,11 +61,19 @@ def add_rows(
 @cache
 def _from_json(table: Any, names: tuple[str, ...], returning: str | None) -> sa.TextClause:
     columns, name = ", ".join(names), table.__tablename__
+    values = ", ".join(_value(table.__table__.columns[each]) for each in names)
     rest = f" ON CONFLICT DO NOTHING RETURNING {returning}::text" if returning else ""
     return sa.text(
-        f"INSERT INTO {name} ({columns}) SELECT {columns} "
+        f"INSERT INTO {name} ({columns}) SELECT {values} "
         f"FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json)){rest}"
     )
+
+
+def _value(column: "sa.Column[Any]") -> str:
+    """Bytes come as Base64, which PostgreSQL reads as the letters that they are until they are decoded."""
+    if isinstance(column.type, sa.LargeBinary):
+        return f"decode(encode({column.name}, 'escape'), 'base64')"
+    return column.name
 
 
 @cache

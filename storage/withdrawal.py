@@ -15,6 +15,7 @@ from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
 from storage import learning, messages, outcomes, patrons, places, profiles
+from storage.decisions import EMPTIED
 from storage.engine import Transaction
 from storage.models import (
     DecisionRow,
@@ -104,7 +105,7 @@ def _redact_decisions(tx: Transaction, customer_id: str, now: datetime) -> int:
     return tx.execute(
         sa.update(DecisionRow)
         .where(DecisionRow.customer_id == customer_id, DecisionRow.redacted_at.is_(None))
-        .values(inputs=None, terms=[], redacted_at=now)
+        .values(**EMPTIED, redacted_at=now)
     ).rowcount
 
 

@@ -100,6 +100,7 @@ def person(at: Scene) -> Context:
         likely=_likely(at),
         weary=_weary(at),
         learned=at.learned,
+        fences=moment.fences_revision,
     )
 
 

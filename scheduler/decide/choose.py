@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from domain.context import Candidate, Context
-from domain.decisions import Cause, Outcome, Reason, Term
+from domain.decisions import Alternative, Cause, Outcome, Reason, Term
 from domain.model import Learned
 from domain.offers import Offer
 from domain.policy import Policy
@@ -28,7 +28,7 @@ class Verdict(Value):
 
     `propensity` is the probability with which this choice was drawn; `seed` reproduces the draw. `gain` is what the offer
     brings over silence. `anyway` are the log-odds of a visit by the rhythm alone, `odds` those with the push, but for what was
-    learned of pushes; `rested_on` is the part of the context's beliefs that was used.
+    learned of pushes; `rested_on` is the part of the context's beliefs that was used, `alternatives` what there was to choose from.
     """
 
     outcome: Outcome
@@ -42,6 +42,7 @@ class Verdict(Value):
     anyway: float = 0.0
     odds: float = 0.0
     rested_on: Learned = Learned()
+    alternatives: tuple[Alternative, ...] = ()
 
 
 def decide(context: Context, offers: Sequence[Offer], policy: Policy, model: Model) -> Verdict:
@@ -55,12 +56,27 @@ def decide(context: Context, offers: Sequence[Offer], policy: Policy, model: Mod
     fitting, ruled_out = _sift(context, offers)
     if not fitting:
         reasons = eligible.none_fits(offers, ruled_out)
-        return Verdict(outcome=Outcome.SILENCE, reasons=reasons, seed=seed)
+        others = _alternatives((), ruled_out)
+        return Verdict(outcome=Outcome.SILENCE, reasons=reasons, seed=seed, alternatives=others)
     reader = Reader(context.learned)
     choosing = _Choosing(context, policy, model, reader)
-    verdict = choosing.drawn([choosing.scale.score(*each) for each in fitting], seed)
-    verdict = msgspec.structs.replace(verdict, seed=seed, rested_on=reader.rested_on())
+    scores = [choosing.scale.score(*each) for each in fitting]
+    verdict = msgspec.structs.replace(
+        choosing.drawn(scores, seed),
+        seed=seed,
+        rested_on=reader.rested_on(),
+        alternatives=_alternatives(scores, ruled_out),
+    )
     return _held_out(context, policy, verdict)
+
+
+def _alternatives(scores: Sequence[Score], ruled_out: Sequence[Reason]) -> tuple[Alternative, ...]:
+    """What there was to choose from: first what fitted, each in the order of the context."""
+    fitted = [
+        Alternative(offer=score.offer.external_id, gain=round(score.gain, 4)) for score in scores
+    ]
+    barred = [Alternative(offer=why.offer or "", code=why.code) for why in ruled_out]
+    return (*fitted, *barred)
 
 
 def seed_of(moment_id: str) -> int:

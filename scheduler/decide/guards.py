@@ -14,6 +14,19 @@ from scheduler.context.clock import quiet_until, zone_named
 from scheduler.decide.explain import clock_time, day_and_time
 from scheduler.moments import LIFE
 
+# What `on_person` asks, by the codes of its reasons, and what is asked of a send.
+ASKED = (
+    "engine_paused",
+    "paused",
+    "consent_missing",
+    "no_device",
+    "permission_denied",
+    "expired",
+    "zone_unknown",
+    "quiet_hours",
+    "cap",
+    "holdout",
+)
 _WEEK = timedelta(days=7)
 _NEEDS = {
     Cause.ENTER: Purpose.LOCATION,

@@ -95,6 +95,18 @@ class TermSchema(ma.Schema):
     value = ma.fields.Float()
 
 
+class AlternativeSchema(ma.Schema):
+    """An offer that was looked at."""
+
+    offer = ma.fields.Str(metadata={"description": "external id"})
+    gain = ma.fields.Float(
+        allow_none=True, metadata={"description": "over silence, in the brand's money"}
+    )
+    code = ma.fields.Str(
+        allow_none=True, metadata={"description": "the rule that ruled it out, if one did"}
+    )
+
+
 class AuditedDecisionSchema(BrandDecisionSchema):
     """A decision with everything it rested on, as long as its person has not withdrawn or been erased."""
 
@@ -119,7 +131,16 @@ class AuditedDecisionSchema(BrandDecisionSchema):
         allow_none=True, metadata={"description": "0 to 7: three hours of the local day each"}
     )
     inputs = ma.fields.Dict(
-        keys=ma.fields.Str(), allow_none=True, metadata={"description": "null once redacted"}
+        keys=ma.fields.Str(),
+        allow_none=True,
+        metadata={"description": "null once redacted or pruned"},
+    )
+    rules = ma.fields.List(
+        ma.fields.Str(), metadata={"description": "the rules on the person that were asked"}
+    )
+    alternatives = ma.fields.List(ma.fields.Nested(AlternativeSchema))
+    pruned_at = ma.fields.AwareDateTime(
+        allow_none=True, metadata={"description": "when its inputs had served their time"}
     )
     redacted_at = ma.fields.AwareDateTime(allow_none=True)
     message_id = ma.fields.Str(allow_none=True)

@@ -7,6 +7,7 @@ from storage.models.decisions import DecisionRow, DeliveryRow, MessageRow, Momen
 from storage.models.events import BrandProfileRow, EventRow, ObservationRow, PlacesRow, ProfileRow
 from storage.models.learning import (
     EvidenceRow,
+    ModelRevisionRow,
     OpenDecisionRow,
     PersonEvidenceRow,
     SpreadRow,
@@ -32,8 +33,8 @@ from storage.models.places import (
 from storage.models.proof import CountRow, MemberRow, OutcomeRow, RemainRow, ShareRow
 from storage.models.slots import BookingRow, PatronRow, PromiseRow, SlotRow
 from storage.models.tastes import BrandTastesRow
-
 from storage.models.webhooks import WebhookRow
+
 metadata = Base.metadata
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "LeaseRow",
     "MemberRow",
     "MessageRow",
+    "ModelRevisionRow",
     "MomentRow",
     "ObservationRow",
     "OfferCheckRow",
@@ -82,6 +84,6 @@ __all__ = [
     "SpreadRow",
     "StoreRow",
     "VisitRow",
+    "WebhookRow",
     "metadata",
 ]
-    "WebhookRow",

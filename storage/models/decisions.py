@@ -11,6 +11,7 @@ _OPEN = sa.text("decided_at IS NULL")
 # Of a rhythm, whose keys begin with their date; those of a home or workplace begin with that word.
 _OPEN_HABIT = sa.text("cause = 'habit' AND decided_at IS NULL AND key < 'a'")
 _SENDING = sa.text("status = 'sending'")
+_KEPT = sa.text("record IS NOT NULL OR inputs IS NOT NULL")
 _BACKLOG = sa.text("state IN ('queued', 'sending', 'unknown')")
 
 
@@ -43,6 +44,7 @@ class MomentRow(Base):
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    fences_revision: Mapped[int | None] = mapped_column(sa.Integer)
 
 
 class DecisionRow(Base):
@@ -51,6 +53,9 @@ class DecisionRow(Base):
     __tablename__ = "decisions"
     __table_args__ = (
         sa.Index(None, "customer_id", "decided_at"),
+        sa.Index(
+            "ix_decisions_kept", "decided_at", sqlite_where=_KEPT, postgresql_where=_KEPT
+        ),  # what retention has to look at
         sa.Index(
             "uq_decisions_send",
             "customer_id",
@@ -82,8 +87,10 @@ class DecisionRow(Base):
     seed: Mapped[int] = mapped_column(sa.BigInteger)
     local_date: Mapped[str | None] = mapped_column(sa.String(10))
     daypart: Mapped[int | None] = mapped_column(sa.Integer)
-    inputs: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    inputs: Mapped[dict[str, Any] | None] = mapped_column(Json)  # of rows from before `record`
     redacted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    record: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    pruned_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class MessageRow(Base):

@@ -46,6 +46,15 @@ class SpreadRow(Base):
     gained: Mapped[float] = mapped_column(sa.Float(53))
 
 
+class ModelRevisionRow(Base):
+    """How often what everybody of a brand taught has changed; whoever changes it raises this in the same transaction."""
+
+    __tablename__ = "model_revisions"
+
+    brand_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("brands.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(sa.Integer)
+
+
 class OpenDecisionRow(Base):
     """A decision whose answer is still awaited. It is deleted as it teaches, so none teaches twice."""
 

@@ -16,7 +16,7 @@ from domain.places import Store, TransitionType
 from domain.policy import Caps, Policy
 from scheduler.engine import Engine
 from scheduler.moments import LIFE, of_transition
-from storage import brands, fixes, moments, offers, stores
+from storage import brands, decisions, fixes, moments, offers, stores
 from storage.engine import Database
 from storage.fixes import Position
 from storage.models import DecisionRow, MessageRow, MomentRow
@@ -145,15 +145,12 @@ class Stage(Town):
 
     def decision(self, moment: Moment) -> Decision:
         with self.database.read() as tx:
-            row = tx.execute(
-                sa.select(DecisionRow.__table__).where(DecisionRow.moment_id == moment.id)
-            ).one()
-        return msgspec.convert(row._mapping, Decision)
+            [found] = decisions.stored(tx, DecisionRow.moment_id == moment.id)
+        return found.decision
 
     def decisions(self) -> list[Decision]:
         with self.database.read() as tx:
-            rows = tx.execute(sa.select(DecisionRow.__table__).order_by(DecisionRow.id))
-            return [msgspec.convert(row._mapping, Decision) for row in rows]
+            return [found.decision for found in decisions.stored(tx)]
 
     def messages(self) -> list[Any]:
         with self.database.read() as tx:

@@ -23,7 +23,7 @@ from scheduler.fences import FenceCache
 from scheduler.ingest import Ingest
 from scheduler.places import learn
 from scheduler.visits import Whose
-from storage import linking, places
+from storage import decisions, linking, places
 from storage.engine import Database
 from storage.models import DecisionRow, MomentRow, PlacesRow, PositionRow
 from tests.integration.stage import LATITUDE, LONGITUDE, Stage
@@ -98,8 +98,8 @@ class Commuters(Stage):
         self.engine.tick()
         with self.database.read() as tx:
             mine = DecisionRow.customer_id == device.customer_id
-            query = sa.select(DecisionRow.__table__).where(mine).order_by(DecisionRow.id.desc())
-            return tx.execute(query.limit(1)).one()
+            *_, found = decisions.stored(tx, mine)
+            return found.decision
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_who_works_near_a_store_is_reached_on_a_weekday_before_ordering(stage: C
 
     assert decision.outcome == Outcome.SEND, decision.reasons
     assert decision.offer == "catering"
-    assert "works around here on weekdays" in decision.reasons[0]["text"]
+    assert "works around here on weekdays" in decision.reasons[0].text
     (candidate,) = decision.inputs["context"]["candidates"]
     assert candidate["place"]["distance_m"] in (200.0, 300.0, 400.0, 500.0)
     assert "latitude" not in str(decision.inputs)
@@ -140,7 +140,7 @@ def test_who_works_elsewhere_is_left_in_silence_with_the_reason(small: Commuters
     small.work(device, place=FAR)
     decision = small.last(device)
     assert decision.outcome == Outcome.SILENCE
-    assert [each["code"] for each in decision.reasons] == ["no_offer", "place_far"]
+    assert [each.code for each in decision.reasons] == ["no_offer", "place_far"]
 
 
 def test_weekends_are_passed_over_and_holidays_end_the_claim(small: Commuters) -> None:

@@ -1,6 +1,7 @@
 """Decisions are computed again from what is stored of them, and come out the same to the last bit."""
 
 import json
+from datetime import timedelta
 
 import click.testing
 import msgspec
@@ -13,12 +14,13 @@ from domain.context import Inputs
 from domain.decisions import Cause, Outcome
 from domain.ids import new_id
 from domain.model import Evidence, TermName
-from domain.offers import Limits, OfferKind, OfferValue
+from domain.offers import Limits, OfferKind, OfferValue, WeatherCondition, WeatherWord, When
 from domain.people import Purpose
 from scheduler.decide.score import Model
+from scheduler.housekeeping import Housekeeping
 from scheduler.replaying import Replayer, Result
 from service.cli.replay import replay
-from storage import decisions, erasure, learning, withdrawal
+from storage import decisions, erasure, learning, records, withdrawal
 from storage.engine import Database
 from storage.models import DecisionRow
 from tests.integration.stage import Stage
@@ -135,17 +137,81 @@ def test_a_silence_that_nobody_chose_has_nothing_to_compute(small: Stage) -> Non
     person = small.person()
     small.decide(small.enter(person))
     small.write(
-        lambda tx: tx.execute(sa.update(DecisionRow).values(inputs=None, outcome="silence"))
+        lambda tx: tx.execute(sa.update(DecisionRow).values(record=None, outcome="silence"))
     )
     assert results(small.database)[Result.UNCOMPUTED] == 1
 
 
+def records_of(stage: Stage) -> list[bytes | None]:
+    with stage.database.read() as tx:
+        return list(tx.execute(sa.select(DecisionRow.record).order_by(DecisionRow.id)).scalars())
+
+
 def test_what_is_stored_of_a_typical_decision_is_small(small: Stage) -> None:
     lived(small)
-    sizes = sorted(
-        len(msgspec.json.encode([each.inputs, each.terms])) for each in small.decisions()
+    sizes = sorted(len(each or b"") for each in records_of(small))
+    assert 200 < sizes[len(sizes) // 2] < 1024
+
+
+def test_what_a_decision_rested_on_is_stored_part_by_part(stage: Stage) -> None:
+    chosen = stage.offer("chosen")
+    stage.offer("switched-off", active=False)
+    stage.offer("rain", when=When(weather=WeatherCondition(any=(WeatherWord.RAIN,))))
+    person = stage.person()
+    day = learning.day_of(stage.clock.now())
+    taught = {TermName("offer", "chosen"): Evidence(pull=1.0, weight=3.0, day=day)}
+    stage.write(lambda tx: learning.add_shared(tx, stage.brand.id, taught))
+    entered = stage.moment(person, Cause.ENTER, store_id=stage.store.id, fences_revision=17)
+    decision = stage.decide(entered)
+    inputs = msgspec.convert(decision.inputs, Inputs)
+    assert {each.offer_id: each.revision for each in inputs.context.candidates}[chosen.id] == 1
+    assert inputs.context.fences == 17
+    assert inputs.policy.revision > 1
+    assert (inputs.model, inputs.context.learned.revision) == (Model().revision, 1)
+    assert {"quiet_hours", "cap", "holdout"} <= set(decision.rules)
+    [said] = [each for each in decision.alternatives if each.offer == "chosen"]
+    [barred] = [each for each in decision.alternatives if each.offer == "rain"]
+    assert said.gain is not None
+    assert (barred.gain, barred.code) == (None, "weather_unknown")
+    assert decision.terms
+    assert decision.seed
+
+
+def test_rows_from_before_records_are_read_and_replayed_as_ever(small: Stage) -> None:
+    small.offer()
+    decision = small.decide(small.enter(small.person()))
+    inputs = msgspec.to_builtins(decision.inputs)
+    terms = msgspec.to_builtins(decision.terms)
+    as_it_was = sa.update(DecisionRow).values(record=None, inputs=inputs, terms=terms)
+    small.write(lambda tx: tx.execute(as_it_was))
+    assert results(small.database)[Result.IDENTICAL] == 1
+
+
+def test_a_record_of_a_form_of_later_is_told_apart() -> None:
+    with pytest.raises(ValueError, match="does not know"):
+        records.unpacked(b"\x7fwhatever")
+
+
+def test_inputs_that_have_served_their_time_are_pruned_and_a_replay_says_so(stage: Stage) -> None:
+    stage.offer()
+    old = stage.decide(stage.enter(stage.person()))
+    stage.clock.advance(days=31)
+    new = stage.decide(stage.enter(stage.person()))
+    keeping = Housekeeping(
+        database=stage.database, clock=stage.clock, inputs_kept=timedelta(days=30)
     )
-    assert sizes[len(sizes) // 2] < 2048
+    assert keeping.tick() == 1
+    assert keeping.tick() == 0
+    with stage.database.read() as tx:
+        [first, second] = decisions.stored(tx)
+        replays = [Replayer(tx).replay(each).result for each in (first, second)]
+    assert replays == [Result.PRUNED, Result.IDENTICAL]
+    assert (first.decision.id, second.decision.id) == (old.id, new.id)
+    assert first.decision.reasons == old.reasons
+    assert first.decision.inputs is None
+    assert not first.decision.terms
+    pruned = replayed(stage, old.id)
+    assert (pruned.exit_code, pruned.output.split(":")[0]) == (3, "pruned")
 
 
 def test_stored_beliefs_are_those_that_were_used(small: Stage) -> None:
