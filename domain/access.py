@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from datetime import datetime
 from enum import StrEnum
 
 from domain.people import Mode
@@ -23,7 +24,7 @@ class Scope(StrEnum):
 
 
 class Principal(Value):
-    """A caller. `device_id` and `customer_id` are set for device credentials only."""
+    """A caller. `device_id`, `customer_id` and `seen_at` (when it was last heard of) are set for device credentials only."""
 
     kind: CredentialKind
     brand_id: str
@@ -32,6 +33,7 @@ class Principal(Value):
     scopes: tuple[Scope, ...] = ()
     device_id: str | None = None
     customer_id: str | None = None
+    seen_at: datetime | None = None
 
 
 def new_credential(kind: CredentialKind, mode: Mode) -> str:

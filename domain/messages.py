@@ -101,11 +101,15 @@ class Envelope(Value):
 
 
 class Outcome(Value):
-    """What one POST came to. `retire` says that the answer proves the target dead; the caller acts on it."""
+    """What one POST came to. `retire` says that the answer proves the target dead; the caller acts on it.
+
+    `spared`: it would, but so many do at once that somebody is to look first.
+    """
 
     status: DeliveryStatus
     provider_id: str | None = None
     error_code: str | None = None
     detail: str | None = None
     retire: bool = False
+    spared: bool = False
     retry_after_s: float | None = None

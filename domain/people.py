@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
@@ -98,6 +98,20 @@ class Permission(StrEnum):
 class Target(Value):
     kind: TargetKind
     value: str
+
+    @property
+    def fid(self) -> str | None:
+        """The Firebase installation id behind it: the id itself, or what a token begins with; None where it tells none."""
+        head, colon, _ = self.value.partition(":")
+        known = self.kind is TargetKind.FID or colon
+        return head if known and _FID.fullmatch(head) else None
+
+
+_FID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+# FCM's own words: stale is a device without contact for a month, and Android's registrations expire after 270 days.
+STALE_AFTER = timedelta(days=30)
+ANDROID_EXPIRES_AFTER = timedelta(days=270)
 
 
 class Device(Value):

@@ -1,5 +1,7 @@
 """A brand's policy: kill switch, caps, quiet hours, holdout, exploration, and the price of an interruption."""
 
+from enum import StrEnum
+
 from domain.people import QuietHours
 from domain.values import Value
 
@@ -11,6 +13,13 @@ class Caps(Value):
 
     per_day: int | None = 2
     per_week: int | None = 5
+
+
+class Devices(StrEnum):
+    """Which of a person's devices get a message."""
+
+    ALL = "all"
+    ACTIVE = "active"
 
 
 class Policy(Value):
@@ -28,6 +37,7 @@ class Policy(Value):
     interruption_price: float = 0.05
     currency: str = "EUR"
     keep_fixes_h: int = 0
+    devices: Devices = Devices.ALL
     revision: int = 1
 
 

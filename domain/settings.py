@@ -23,6 +23,8 @@ class Settings(Value):
     fcm_ca_file: str | None = None
     fcm_timeout_s: float = 15.0
     fcm_concurrency: int | None = None  # None: what fits the transport
+    fcm_quota_per_minute: int = 600_000
+    fcm_quarter_hours: Literal["avoid", "ignore"] | None = None  # None: avoided at Google's
     webhook_networks: str = ""
     webhook_ca_file: str | None = None
     weather_provider: Literal["open-meteo", "met-norway", "recorded", "none"] = "none"
@@ -34,3 +36,4 @@ class Settings(Value):
     geocoder_url: str | None = None
     register_per_minute: int = 600
     decision_inputs_days: int = 365
+    targets_days: int = 60

@@ -6,12 +6,25 @@ from datetime import timedelta
 import structlog
 
 from domain.clock import Clock
-from storage import decisions, fixes, idempotency, leases, places, raw_fixes, slots, weather
+from storage import (
+    decisions,
+    fixes,
+    idempotency,
+    labels,
+    leases,
+    places,
+    raw_fixes,
+    slots,
+    targets,
+    weather,
+)
 from storage.engine import Database, Transaction
 
 WEATHER_KEPT = timedelta(days=30)
 SLOTS_KEPT = timedelta(days=30)  # after their end
 INPUTS_KEPT = timedelta(days=365)  # what a decision rested on, where no other time is set
+TARGETS_KEPT = timedelta(days=60)  # of devices that are not heard of, where no other time is set
+LABELS_KEPT_DAYS = 3
 PLACES_KEPT = timedelta(days=180)  # since the last stay; all evidence has long faded by then
 _MOST = 10_000  # rows per transaction, so that nobody waits long
 _log = structlog.get_logger()
@@ -19,14 +32,20 @@ _log = structlog.get_logger()
 
 class Housekeeping:
     """`tick` purges in small transactions until nothing is left to purge. `inputs_kept`: how long decisions keep what they
-    rested on."""
+    rested on. `targets_kept`: how long devices that are not heard of keep their targets."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, inputs_kept: timedelta = INPUTS_KEPT
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        inputs_kept: timedelta = INPUTS_KEPT,
+        targets_kept: timedelta = TARGETS_KEPT,
     ) -> None:
         self._database = database
         self._clock = clock
         self._inputs_kept = inputs_kept
+        self._targets_kept = targets_kept
 
     def tick(self) -> int:
         """Returns how many rows were deleted."""
@@ -38,6 +57,10 @@ class Housekeeping:
             "places": lambda tx: places.purge(tx, before=now - PLACES_KEPT, limit=_MOST),
             "weather": lambda tx: weather.purge(tx, before=now - WEATHER_KEPT),
             "slots": lambda tx: slots.purge(tx, before=now - SLOTS_KEPT, limit=_MOST),
+            "targets": lambda tx: targets.prune(
+                tx, before=now - self._targets_kept, now=now, limit=_MOST
+            ),
+            "labels": lambda tx: labels.purge(tx, before=now.toordinal() - LABELS_KEPT_DAYS),
             "decision_inputs": lambda tx: decisions.prune(
                 tx, before=now - self._inputs_kept, now=now, limit=_MOST
             ),

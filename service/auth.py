@@ -1,6 +1,7 @@
 """Who is calling. Each view names the credential it wants; there is no default."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -10,9 +11,10 @@ from flask_smorest import Blueprint
 from domain.access import CredentialKind, Principal, Scope
 from domain.clock import Clock
 from domain.errors import Forbidden, Unauthenticated
-from storage import keys
+from storage import devices, keys
 from storage.engine import Database
 
+_A_DAY = timedelta(days=1)
 View = Callable[..., Any]
 Wanted = dict[
     CredentialKind, tuple[Scope, ...] | None
@@ -86,11 +88,18 @@ class Authenticator:
         g.brand_id = principal.brand_id  # for the request's log line
         return principal
 
+    def _note(self, principal: Principal) -> None:
+        """Remembers, once a day, that a device is in use, whatever it asks for."""
+        device_id, seen_at, now = principal.device_id, principal.seen_at, self._clock.now()
+        if device_id and seen_at and now - seen_at >= _A_DAY:
+            self._database.write(lambda tx: devices.seen(tx, device_id, now=now))
+
     def _wants(self, view: View, wanted: Wanted) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             principal = self.caller()
             _permit(principal, wanted)
+            self._note(principal)
             return view(*args, principal=principal, **kwargs)
 
         return _documented(guarded, wanted)

@@ -107,6 +107,7 @@ def _days(text: str) -> None:
 _MOST_DAYS = 36_500
 _CHECKS = {
     "decision_inputs_days": _days,
+    "targets_days": _days,
     "bind": address,
     "database_url": _database,
     "public_url": _web_address,

@@ -14,9 +14,16 @@ from sqlalchemy.dialects import postgresql
 
 from domain.ids import new_id
 from domain.messages import DeliveryStatus, Message, MessageState, Outcome
-from domain.people import Mode, Permission, Platform, Target, TargetKind
+from domain.people import (
+    ANDROID_EXPIRES_AFTER,
+    Mode,
+    Permission,
+    Platform,
+    Target,
+    TargetKind,
+)
 from domain.values import Value
-from storage import webhooks
+from storage import targets, webhooks
 from storage.engine import Transaction
 from storage.models import DeliveryRow, DeviceRow, MessageRow
 from storage.models.base import Id, UtcTime
@@ -32,6 +39,8 @@ class Addressee(Value):
     device_id: str
     platform: Platform
     target: Target
+    permission: Permission = Permission.UNKNOWN
+    last_seen_at: datetime | None = None
 
 
 class Intent(Value):
@@ -57,6 +66,8 @@ _ADDRESSEES = (
         DeviceRow.platform,
         DeviceRow.target_kind,
         DeviceRow.target_value,
+        DeviceRow.push_permission,
+        DeviceRow.last_seen_at,
     )
     .join(DeviceRow, DeviceRow.customer_id == MessageRow.customer_id)
     .outerjoin(
@@ -69,6 +80,12 @@ _ADDRESSEES = (
         DeviceRow.target_value.is_not(None),
     )
     .where(DeviceRow.push_permission != Permission.DENIED)
+    .where(
+        sa.or_(
+            DeviceRow.platform != Platform.ANDROID,
+            DeviceRow.last_seen_at >= sa.bindparam("android_since", type_=UtcTime),
+        )
+    )
 )
 # Told what it wrote, SQLAlchemy sends a batch of rows as one statement.
 _ADD = sa.insert(DeliveryRow).returning(DeliveryRow.id)
@@ -125,16 +142,23 @@ def _ending(pairs: Any) -> Any:
 _END = {"postgresql": _ending(sa.func.json_each_text), "sqlite": _ending(sa.func.json_each)}
 
 
-def addressees(tx: Transaction, messages: Iterable[Message]) -> dict[str, list[Addressee]]:
-    """By message id, its customer's live devices that allow push and have no delivery of it yet."""
+def addressees(
+    tx: Transaction, messages: Iterable[Message], *, now: datetime
+) -> dict[str, list[Addressee]]:
+    """By message id, its customer's live devices that allow push and have no delivery of it yet; not one whose
+    registration FCM has let expire.
+    """
     found: defaultdict[str, list[Addressee]] = defaultdict(list)
     ids = [message.id for message in messages]
-    for row in tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids))):
+    given = {"android_since": now - ANDROID_EXPIRES_AFTER}
+    for row in tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids)), given):
         found[row.message_id].append(
             Addressee(
                 device_id=row.id,
                 platform=Platform(row.platform),
                 target=Target(kind=TargetKind(row.target_kind), value=row.target_value),
+                permission=Permission(row.push_permission),
+                last_seen_at=row.last_seen_at,
             )
         )
     return found
@@ -174,7 +198,7 @@ def close_unsent(tx: Transaction, unsent: Sequence[Unsent], *, now: datetime) ->
     """Ends messages that will not be posted: cancelled or expired, at each device they were meant for."""
     if not unsent:
         return
-    meant = addressees(tx, [each.message for each in unsent])
+    meant = addressees(tx, [each.message for each in unsent], now=now)
     rows = [
         _closed(each, device, now) for each in unsent for device in meant.get(each.message.id, ())
     ]
@@ -220,7 +244,11 @@ def record(
         recorded |= mine
         if outcome.retire and mine:
             reason = outcome.error_code or outcome.status
-            retire_targets(tx, [device for _, device in mine.values()], reason=reason, now=now)
+            targets.forget(tx, mine, reason=reason, now=now)
+            # A webhook that stands in a phone's place is disabled.
+            webhooks.disable(tx, [device for _, device in mine.values()], now=now)
+        elif outcome.spared and mine:
+            targets.doubt(tx, mine, reason=outcome.error_code or outcome.status, now=now)
     settle(tx, {message_id for message_id, _ in recorded.values()}, now=now)
     return set(recorded)
 
@@ -264,21 +292,6 @@ def take_over(tx: Transaction, *, now: datetime, everything: bool = False) -> in
     ).all()
     settle(tx, {row.message_id for row in rows}, now=now)
     return len(rows)
-
-
-def retire_targets(
-    tx: Transaction, device_ids: Sequence[str], *, reason: str, now: datetime
-) -> None:
-    """Forgets targets that are proved dead. The apps keep their credentials: they may still live and bring new targets.
-
-    A webhook that stands in a phone's place is disabled.
-    """
-    tx.execute(
-        sa.update(DeviceRow)
-        .where(DeviceRow.id.in_(device_ids))
-        .values(target_value=None, target_dead_at=now, target_dead_reason=reason[:40])
-    )
-    webhooks.disable(tx, device_ids, now=now)
 
 
 def settle(tx: Transaction, message_ids: Collection[str], *, now: datetime) -> None:
@@ -339,6 +352,7 @@ def _without_name(outcome: Outcome) -> Outcome:
         error_code=outcome.error_code,
         detail=outcome.detail,
         retire=outcome.retire,
+        spared=outcome.spared,
     )
 
 

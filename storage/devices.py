@@ -51,14 +51,15 @@ def register(
 ) -> Registered:
     """Registers an install; `external_id` is the customer a token proved, if any.
 
-    A live device with this target is the same device only for its own, proved customer. For everybody else it is
-    retired, and a new device with a customer of its own takes the target.
+    A live device with this target, or with another one of the same install, is the same device only for its own, proved
+    customer. For everybody else it is retired, and a new device with a customer of its own takes the target.
     """
-    found = _holding(tx, install.target.value, brand_id=brand_id, mode=mode)
-    if found and external_id and _is(tx, found.customer_id, external_id):
-        return _again(tx, found, install, now=now)
-    if found:
-        retire(tx, found.id, reason="replaced", now=now)
+    found = _holding(tx, install.target, brand_id=brand_id, mode=mode)
+    mine = [each for each in found if external_id and _is(tx, each.customer_id, external_id)]
+    if mine:
+        return _again(tx, mine[-1], install, now=now)
+    for each in found:
+        retire(tx, each.id, reason="replaced", now=now)
     owner = (
         customers.known(tx, brand_id=brand_id, mode=mode, external_id=external_id, now=now)
         if external_id
@@ -92,14 +93,15 @@ def change(
 ) -> Device:
     """Changes what `changes` names: target, locale, time_zone, app_version or push_permission; links as proved.
 
-    Another live device that holds the new target is retired; whose it was is not touched.
+    Another live device that holds the new target, or another one of the same install, is retired; whose it was is not
+    touched. An installation id stays where only a token of the same install comes.
     """
     device = lock(tx, device_id)
     if external_id:
         linking.link(tx, device, external_id, now=now)
     if target := changes.get("target"):
-        _take(tx, device, target.value, now=now)
-    values = _values(changes) | {"last_seen_at": now}
+        _take(tx, device, target, now=now)
+    values = _values(_preferred(device, changes)) | {"last_seen_at": now}
     tx.execute(sa.update(DeviceRow).where(DeviceRow.id == device_id).values(**values))
     return lock(tx, device_id)
 
@@ -109,7 +111,15 @@ def retire(tx: Transaction, device_id: str, *, reason: str, now: datetime) -> No
     tx.execute(
         sa.update(DeviceRow)
         .where(DeviceRow.id == device_id, _LIVE)
-        .values(retired_at=now, retired_reason=reason, credential_hash=None, target_value=None)
+        .values(
+            retired_at=now,
+            retired_reason=reason,
+            credential_hash=None,
+            target_value=None,
+            fid=None,
+            suspect_at=None,
+            suspect_reason=None,
+        )
     )
     withdrawal.forget_position(tx, device_id, now=now)
 
@@ -155,33 +165,56 @@ def of_customer(tx: Transaction, customer_id: str) -> list[Device]:
     return [_device(row) for row in tx.execute(query.order_by(DeviceRow.id))]
 
 
-def _holding(tx: Transaction, target: str, *, brand_id: str, mode: Mode) -> Device | None:
-    """The live device with this target, locked; whoever else wants the target waits until the commit."""
-    hold(tx, "target", brand_id, mode, target)
-    query = sa.select(_COLUMNS).where(
-        DeviceRow.brand_id == brand_id,
-        DeviceRow.mode == mode,
-        DeviceRow.target_value == target,
-        _LIVE,
-    )
-    row = tx.execute(locked(tx, query)).one_or_none()
-    return None if row is None else _device(row)
+def seen(tx: Transaction, device_id: str, *, now: datetime) -> None:
+    """Notes that the app behind a device lives."""
+    earlier = sa.and_(DeviceRow.id == device_id, _LIVE, DeviceRow.last_seen_at < now)
+    tx.execute(sa.update(DeviceRow).where(earlier).values(last_seen_at=now))
+
+
+def _holding(tx: Transaction, target: Target, *, brand_id: str, mode: Mode) -> list[Device]:
+    """The live devices with this target or another one of its install, locked, oldest first; whoever else wants it waits
+    until the commit.
+    """
+    hold(tx, "target", brand_id, mode, target.fid or target.value)
+    same = DeviceRow.target_value == target.value
+    if target.fid:
+        same = sa.or_(same, DeviceRow.fid == target.fid)
+    query = sa.select(_COLUMNS).where(DeviceRow.brand_id == brand_id, DeviceRow.mode == mode)
+    rows = tx.execute(locked(tx, query.where(same, _LIVE).order_by(DeviceRow.id)))
+    return [_device(row) for row in rows]
 
 
 def _is(tx: Transaction, customer_id: str, external_id: str) -> bool:
     return customers.by_id(tx, customer_id).external_id == external_id
 
 
-def _take(tx: Transaction, device: Device, target: str, *, now: datetime) -> None:
-    holder = _holding(tx, target, brand_id=device.brand_id, mode=device.mode)
-    if holder and holder.id != device.id:
-        retire(tx, holder.id, reason="target_taken", now=now)
+def _take(tx: Transaction, device: Device, target: Target, *, now: datetime) -> None:
+    for holder in _holding(tx, target, brand_id=device.brand_id, mode=device.mode):
+        if holder.id != device.id:
+            retire(tx, holder.id, reason="target_taken", now=now)
+
+
+def _preferred(device: Device, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes without a token where the device has the installation id that it belongs to: FCM is leaving tokens, and
+    a token may end with the first push to the id.
+    """
+    held, new = device.target, changes.get("target")
+    if (
+        held
+        and new
+        and held.kind is TargetKind.FID
+        and new.kind is TargetKind.TOKEN
+        and held.fid
+        and held.fid == new.fid
+    ):
+        return {name: value for name, value in changes.items() if name != "target"}
+    return changes
 
 
 def _again(tx: Transaction, device: Device, install: Install, *, now: datetime) -> Registered:
     credential = new_credential(CredentialKind.DEVICE, device.mode)
-    _take(tx, device, install.target.value, now=now)
-    values = _values(msgspec.structs.asdict(install)) | {
+    _take(tx, device, install.target, now=now)
+    values = _values(_preferred(device, msgspec.structs.asdict(install))) | {
         "credential_hash": digest(credential),
         "last_seen_at": now,
     }
@@ -220,6 +253,9 @@ def _values(fields: dict[str, Any]) -> dict[str, Any]:
             "target_value": target.value,
             "target_dead_at": None,
             "target_dead_reason": None,
+            "fid": target.fid,
+            "suspect_at": None,
+            "suspect_reason": None,
         }
     return values
 

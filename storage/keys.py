@@ -81,9 +81,13 @@ def of_brand(tx: Transaction, brand_id: str) -> list[Key]:
 
 
 _KEY = sa.select(KeyRow.__table__).where(KeyRow.token_hash == sa.bindparam("digest"))
-_DEVICE = sa.select(DeviceRow.id, DeviceRow.brand_id, DeviceRow.mode, DeviceRow.customer_id).where(
-    DeviceRow.credential_hash == sa.bindparam("digest"), DeviceRow.retired_at.is_(None)
-)
+_DEVICE = sa.select(
+    DeviceRow.id,
+    DeviceRow.brand_id,
+    DeviceRow.mode,
+    DeviceRow.customer_id,
+    DeviceRow.last_seen_at,
+).where(DeviceRow.credential_hash == sa.bindparam("digest"), DeviceRow.retired_at.is_(None))
 
 
 def principal(tx: Transaction, credential: str, now: datetime) -> Principal | None:
@@ -111,6 +115,7 @@ def _device_principal(tx: Transaction, credential: str) -> Principal | None:
         credential_id=row.id,
         device_id=row.id,
         customer_id=row.customer_id,
+        seen_at=row.last_seen_at,
     )
 
 

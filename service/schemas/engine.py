@@ -1,6 +1,6 @@
 import marshmallow as ma
 
-from domain.policy import MOST_FIX_HOURS
+from domain.policy import MOST_FIX_HOURS, Devices
 from service.schemas import fields
 from service.schemas.base import AdminSchema
 from service.schemas.offers import currency
@@ -47,4 +47,9 @@ class PolicySchema(AdminSchema):
         metadata={
             "description": "hours that positions are kept as they came; 0: only the last one is known"
         },
+    )
+    devices = ma.fields.Enum(
+        Devices,
+        by_value=True,
+        metadata={"description": "which of a person's devices get a message: all, or the one in use"},
     )

@@ -4,6 +4,7 @@ from storage.models.base import Base
 from storage.models.brands import BrandRow, KeyRow
 from storage.models.customers import ConsentEntryRow, ConsentRow, CustomerRow, DeviceRow
 from storage.models.decisions import DecisionRow, DeliveryRow, MessageRow, MomentRow
+from storage.models.delivery import DeliveryReportRow, LabelRow
 from storage.models.events import BrandProfileRow, EventRow, ObservationRow, PlacesRow, ProfileRow
 from storage.models.learning import (
     EvidenceRow,
@@ -47,6 +48,7 @@ __all__ = [
     "CountRow",
     "CustomerRow",
     "DecisionRow",
+    "DeliveryReportRow",
     "DeliveryRow",
     "DeviceRow",
     "EventRow",
@@ -58,6 +60,7 @@ __all__ = [
     "IdempotencyRow",
     "ItemRow",
     "KeyRow",
+    "LabelRow",
     "LeaseRow",
     "MemberRow",
     "MessageRow",

@@ -7,6 +7,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from storage.models.base import Base, Id, Json, UtcTime
 
 
+def _where(name: str, *columns: str, where: str) -> sa.Index:
+    condition = sa.text(where)
+    return sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
 class CustomerRow(Base):
     __tablename__ = "customers"
     __table_args__ = (sa.UniqueConstraint("brand_id", "mode", "external_id"),)
@@ -38,6 +43,9 @@ class DeviceRow(Base):
             sqlite_where=sa.text("retired_at IS NULL"),
             postgresql_where=sa.text("retired_at IS NULL"),
         ),
+        _where("ix_devices_fid", "brand_id", "mode", "fid", where="retired_at IS NULL"),
+        _where("ix_devices_suspect", "brand_id", where="suspect_at IS NOT NULL"),
+        _where("ix_devices_seen", "last_seen_at", where="target_value IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -50,6 +58,11 @@ class DeviceRow(Base):
     target_value: Mapped[str | None] = mapped_column(sa.String(4096))
     target_dead_at: Mapped[datetime | None] = mapped_column(UtcTime)
     target_dead_reason: Mapped[str | None] = mapped_column(sa.String(40))
+    # The install behind the target, as far as the target tells it; of two targets of one install the newer one counts.
+    fid: Mapped[str | None] = mapped_column(sa.String(22))
+    # When the target would have been forgotten, had not so many been at once that somebody should look first.
+    suspect_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    suspect_reason: Mapped[str | None] = mapped_column(sa.String(40))
     credential_hash: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
     locale: Mapped[str | None] = mapped_column(sa.String(35))
     time_zone: Mapped[str | None] = mapped_column(sa.String(64))

@@ -11,7 +11,7 @@ from domain.access import CredentialKind, Scope
 from domain.clock import ManualClock
 from domain.people import Mode, Purpose
 from domain.settings import Settings
-from storage import deliveries
+
 from storage.engine import Database, Transaction
 from storage.models import DeviceRow, IdempotencyRow, PositionRow
 from tests.integration.conftest import Caller, Install, World
@@ -336,5 +336,6 @@ def test_an_app_whose_target_died_keeps_its_credential_and_may_bring_a_new_one(
 
 def _kill_target(tx: Transaction, now: datetime) -> str:
     device_id: str = tx.execute(sa.select(DeviceRow.id)).scalar_one()
-    deliveries.retire_targets(tx, [device_id], reason="UNREGISTERED", now=now)
+    gone = {"target_value": None, "target_dead_at": now, "target_dead_reason": "UNREGISTERED"}
+    tx.execute(sa.update(DeviceRow).values(gone))
     return device_id

@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "interruption_price": 0.05,
     "currency": "EUR",
     "keep_fixes_h": 0,
+    "devices": "all",
 }
 
 
@@ -39,6 +40,7 @@ def test_a_brand_begins_with_the_documented_policy(world: World) -> None:
         ),
         ({"hold": False, "interruption_price": 0}, {"hold": False, "interruption_price": 0.0}),
         ({"currency": "SEK"}, {"currency": "SEK"}),
+        ({"devices": "active"}, {"devices": "active"}),
     ],
 )
 def test_a_change_leaves_what_it_does_not_name(
@@ -56,6 +58,7 @@ def test_a_change_leaves_what_it_does_not_name(
     ("change", "pointer"),
     [
         ({"paused": "yes"}, "/paused"),
+        ({"devices": "both"}, "/devices"),
         ({"caps": {"per_day": -1}}, "/caps/per_day"),
         ({"caps": {"per_year": 9}}, "/caps/per_year"),
         ({"caps": None}, "/caps"),

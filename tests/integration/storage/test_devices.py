@@ -276,5 +276,5 @@ def test_what_waited_for_a_device_is_not_sent_to_it_once_it_signed_out(town: Tow
     with town.database.read() as tx:
         (lane,) = messages.waiting(tx, now=town.clock.now())
         (queued,) = messages.claim(tx, lane, now=town.clock.now(), limit=9)
-        found = deliveries.addressees(tx, [queued.message])
+        found = deliveries.addressees(tx, [queued.message], now=town.clock.now())
     assert [each.device_id for each in found[queued.message.id]] == [tablet.id]
