@@ -73,7 +73,12 @@ class Manners:
         return self._governor.figures()
 
     def breakers(self) -> dict[Line, Breaker]:
+        """By project and platform, of all that were answered for."""
         return self._patience.breakers()
+
+    def rests(self) -> dict[Line, float]:
+        """The same with the seconds for which they are still left alone."""
+        return {line: self._patience.rest_s(*line) for line in self.breakers()}
 
 
 class Turn:
@@ -133,7 +138,7 @@ class Turn:
             return self._later(_LOOK_AGAIN_S, expires_at, now)
         if bulk and (wait_s := self._quarter(expires_at, now)):
             return self._later(wait_s, expires_at, now)
-        going = [each for each in to if self._platform(project, each) >= 1]
+        going = tuple(each for each in to if self._platform(project, each) >= 1)
         if not going:
             lines = [Line(project, each.platform) for each in to]
             wait_s = min(self._patience.rest_s(*line) for line in lines)
@@ -141,7 +146,7 @@ class Turn:
         if not self._take(project, len(going), bulk=bulk):
             return Placed()
         self._try(project, going)
-        return Placed(to=going, passed_over=[each for each in to if each not in going])
+        return Placed(to=going, passed_over=tuple(each for each in to if each not in going))
 
     def _quarter(self, expires_at: datetime, now: datetime) -> float | None:
         wait_s = pacing.until_after_quarter(now, expires_at, distance_s=self._pace.quarter_s)

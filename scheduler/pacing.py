@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from math import inf
 
 from domain.decisions import Cause
 from domain.messages import DeliveryStatus, Outcome
@@ -18,7 +19,7 @@ PROMPT = frozenset([Cause.ENTER, Cause.DWELL, Cause.EVENT, Cause.MANUAL])
 """The causes whose person is waiting, so to speak. Messages of all others are bulk."""
 
 QUOTA_PER_MINUTE = 600_000
-_SHARE = 0.8  # of the quota
+SHARE = 0.8  # of the quota, of which the rest is for bursts and for what else the project sends
 _RAMP_S, _LONG_RAMP_S, _FAST = (
     60.0,
     300.0,
@@ -82,7 +83,7 @@ class Governor:
         self, *, monotonic: Callable[[], float], per_minute: int = QUOTA_PER_MINUTE
     ) -> None:
         self._monotonic = monotonic
-        self._full = _SHARE * per_minute / 60
+        self._full = SHARE * per_minute / 60
         self._senders = 1
         self._projects: dict[str, _Project] = {}
         self._lock = threading.Lock()
@@ -132,21 +133,20 @@ class _Project:
         self.halvings = 0
         self._changed = now
         self._at = now
-        self._tokens: float | None = None  # None: as many as it holds
+        self._tokens = inf  # as many as it holds
         self._ramp = _Ramp(now, ramp_s)
         self._answers = _Answers()
 
     def allowance(self, now: float, share: float) -> Allowance:
         rate = share * self.factor
         holds = max(1.0, rate * _BURST_S)
-        before = holds if self._tokens is None else self._tokens
-        self._tokens = tokens = min(holds, before + rate * (now - self._at))
+        self._tokens = tokens = min(holds, self._tokens + rate * (now - self._at))
         self._at = now
         bulk = min(tokens - int(holds * _FOR_PROMPT), self._ramp.allowance(now, rate))
         return Allowance(posts=max(0, int(tokens)), bulk=max(0, int(bulk)))
 
     def took(self, posts: int, bulk: int) -> None:
-        self._tokens = (self._tokens or 0.0) - posts
+        self._tokens -= posts
         self._ramp.took(bulk)
 
     def note(self, outcome: Outcome, begun: float, now: float) -> None:
@@ -172,21 +172,27 @@ class _Ramp:
         self._ramp_s = ramp_s
         self._at = now
         self._level = 0.0
-        self._tokens: float | None = None
+        self._tokens = inf  # as many as it holds
 
     def allowance(self, now: float, rate: float) -> float:
         passed, self._at = now - self._at, now
-        ceiling = max(1.0, rate * max(_FIRST, self._level))
-        holds = max(1.0, ceiling * _BULK_BURST_S)
-        tokens = min(holds, holds if self._tokens is None else self._tokens)
-        used_s = min(passed, (holds - tokens) / ceiling)  # until the bucket is full again
-        self._tokens = min(holds, tokens + ceiling * passed)
+        before = self._ceiling(rate)
+        tokens = min(self._tokens, _held(before))
+        used_s = min(passed, (_held(before) - tokens) / before)  # until it was full again
         grown = self._level + (used_s - (passed - used_s)) / self._ramp_s
         self._level = min(1.0, max(0.0, grown))
+        self._tokens = min(_held(self._ceiling(rate)), tokens + before * passed)
         return self._tokens
 
     def took(self, bulk: int) -> None:
-        self._tokens = (self._tokens or 0.0) - bulk
+        self._tokens -= bulk
+
+    def _ceiling(self, rate: float) -> float:
+        return max(1.0, rate * max(_FIRST, self._level))
+
+
+def _held(ceiling: float) -> float:
+    return max(1.0, ceiling * _BULK_BURST_S)
 
 
 class _Answers:

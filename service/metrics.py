@@ -1,13 +1,17 @@
 """What `/metrics` shows. No customer, store or token ever becomes a label."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from domain.messages import Outcome
+from domain.values import Value
+from scheduler.patience import Breaker
 
 
 class Metrics:
@@ -64,6 +68,10 @@ class Metrics:
         """A value that is looked up whenever `/metrics` is read."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
+    def projects(self, read: Callable[[], "Iterable[ProjectState]"]) -> None:
+        """The pace and rests of each Firebase project, looked up whenever `/metrics` is read."""
+        self.registry.register(_Projects(read))
+
     def delivered(self, outcome: Outcome, seconds: float) -> None:
         self.deliveries.labels(outcome.status.value).inc()
         self.posts.observe(seconds)
@@ -92,6 +100,61 @@ class Metrics:
 
     def _page(self) -> Response:
         return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class ProjectState(Value):
+    """How one Firebase project stands; `rests` and `breakers` by platform, the project's own under `""`."""
+
+    project: str
+    rate: float
+    halvings: int
+    rests: dict[str, float]
+    breakers: dict[str, Breaker]
+
+
+_BREAKERS = {Breaker.CLOSED: 0, Breaker.TRYING: 1, Breaker.OPEN: 2}
+
+
+class _Projects(Collector):
+    def __init__(self, read: Callable[[], Iterable[ProjectState]]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return self._families()
+
+    def collect(self) -> Iterable[Metric]:
+        rate, halvings, rests, breakers = self._families()
+        for state in self._read():
+            rate.add_metric([state.project], state.rate)
+            halvings.add_metric([state.project], state.halvings)
+            for platform, rest_s in state.rests.items():
+                rests.add_metric([state.project, platform], rest_s)
+            for platform, breaker in state.breakers.items():
+                breakers.add_metric([state.project, platform], _BREAKERS[breaker])
+        return [rate, halvings, rests, breakers]
+
+    def _families(
+        self,
+    ) -> tuple[GaugeMetricFamily, CounterMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        own, parts = ["project"], ["project", "platform"]
+        return (
+            GaugeMetricFamily(
+                "whenabouts_fcm_rate", "POSTs a second that a project gets at most", labels=own
+            ),
+            CounterMetricFamily(
+                "whenabouts_fcm_halvings", "How often a project's rate was halved", labels=own
+            ),
+            GaugeMetricFamily(
+                "whenabouts_fcm_rest_seconds",
+                "For how long a project, or a platform of it, is still left alone",
+                labels=parts,
+            ),
+            GaugeMetricFamily(
+                "whenabouts_fcm_breaker",
+                "0: messages go, 1: one goes ahead, 2: none goes",
+                labels=parts,
+            ),
+        )
 
 
 def _start() -> None:

@@ -13,8 +13,9 @@ from domain.webhooks import Webhook
 from notifiers import transports
 from notifiers.base import Notifier, Timed, TimedMultiplexed
 from notifiers.console import ConsoleNotifier
-from notifiers.firebase import FirebaseNotifier
+from notifiers.firebase import GOOGLE, FirebaseNotifier
 from notifiers.memory import MemoryNotifier
+from scheduler.manners import Pace
 from service.parts import project_of
 from service.webhooks import notifier_of
 
@@ -54,6 +55,18 @@ class Outlets:
             return None
         self._credentials[project] = credentials
         return project, self._live
+
+    @property
+    def pace(self) -> Pace:
+        """The manners towards FCM. The quarter hours are those of Google's other senders, whom no other endpoint has."""
+        at_google = self._kind in ("curl", "admin") and self._settings.fcm_endpoint == GOOGLE
+        chosen = self._settings.fcm_quarter_hours or ("avoid" if at_google else "ignore")
+        per_minute = self._settings.fcm_quota_per_minute
+        return (
+            Pace(per_minute=per_minute)
+            if chosen == "avoid"
+            else Pace(per_minute=per_minute, quarter_s=0)
+        )
 
     def hook(self, webhook: Webhook) -> tuple[str, Notifier]:
         """The way out to a webhook, which rests by itself; as it is now, so that a new address or secret counts at once."""

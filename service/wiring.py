@@ -21,6 +21,7 @@ from scheduler.engine import Engine
 from scheduler.housekeeping import Housekeeping, Single
 from scheduler.ingest import Ingest
 from scheduler.loop import Job, Loop
+from scheduler.manners import Manners
 from scheduler.silences import Silences
 from scheduler.slots import Waves
 from scheduler.weather import client
@@ -28,12 +29,12 @@ from scheduler.weather.watch import Watch
 from service.app import create_app
 from service.explaining import explain_address
 from service.lock import EngineLock
-from service.metrics import Metrics
+from service.metrics import Metrics, ProjectState
 from service.outlets import Outlets
 from service.parts import Parts
 from service.server import Server
 from storage import heartbeats, messages, migrate
-from storage.engine import Database
+from storage.engine import Database, Transaction
 
 ROLES = ("api", "engine", "sender")
 SILENT_S = 30.0  # without a heartbeat for so long a role counts as gone
@@ -144,6 +145,7 @@ class Process:
             concurrency=self._outlets.concurrency,
             lease_s=self._settings.fcm_timeout_s + LEASE_MARGIN_S,
             wake=lambda: self._wake("dispatch"),
+            pace=self._outlets.pace,
         )
 
     def _jobs(self) -> list[Job]:
@@ -225,7 +227,14 @@ class Process:
             self._loop.wake(job)
 
     def _beat(self) -> None:
-        self.database.write(lambda tx: heartbeats.beat(tx, roles=self._roles, process_id=self._id))
+        senders = self.database.write(self._heard)
+        if self._dispatcher:
+            self._dispatcher.manners.share_among(senders)
+
+    def _heard(self, tx: Transaction) -> int:
+        """Notes that this process lives, and counts the senders that do."""
+        heartbeats.beat(tx, roles=self._roles, process_id=self._id)
+        return heartbeats.alive(tx, "sender", within=timedelta(seconds=SILENT_S))
 
     def _missing(self) -> dict[str, str]:
         if self._stopping.is_set():
@@ -248,7 +257,24 @@ class Process:
                 f"Messages that are {state} now",
                 partial(self._waiting, state),
             )
+        if self._dispatcher:
+            self.metrics.projects(partial(_states, self._dispatcher.manners))
 
     def _waiting(self, state: str) -> float:
         with self.database.read() as tx:
             return float(messages.backlog(tx)[state])
+
+
+def _states(manners: Manners) -> list[ProjectState]:
+    """Of each project that was sent through; webhooks rest too, but have no pace."""
+    breakers, rests = manners.breakers(), manners.rests()
+    return [
+        ProjectState(
+            project=project,
+            rate=figures.rate,
+            halvings=figures.halvings,
+            rests={line.platform: s for line, s in rests.items() if line.project == project},
+            breakers={line.platform: b for line, b in breakers.items() if line.project == project},
+        )
+        for project, figures in manners.figures().items()
+    ]

@@ -23,6 +23,13 @@ def beat(tx: Transaction, *, roles: Iterable[str], process_id: str) -> None:
     tx.execute(sa.delete(HeartbeatRow).where(HeartbeatRow.at < now - _FORGOTTEN))
 
 
+def alive(tx: Transaction, role: str, *, within: timedelta) -> int:
+    """How many processes of a role were heard of within that time."""
+    since = lease_now(tx) - within
+    query = sa.select(sa.func.count()).where(HeartbeatRow.role == role, HeartbeatRow.at >= since)
+    return int(tx.execute(query).scalar_one())
+
+
 def silent_for(tx: Transaction) -> dict[str, timedelta]:
     """How long ago the freshest process of each role was heard of."""
     now: datetime = lease_now(tx)

@@ -14,6 +14,7 @@ from domain.settings import Settings
 from domain.values import Value
 from notifiers import transports
 from notifiers.firebase import AccountUnusable, FirebaseNotifier
+from scheduler.pacing import SHARE
 from scheduler.weather import client
 from scheduler.weather.open_meteo import FREE
 from service import geocode
@@ -145,6 +146,7 @@ def _projects(everyone: list[Brand], chosen: Settings) -> Iterator[Finding]:
     yield _transport(chosen)
     if chosen.fcm_transport in ("console", "memory"):
         return
+    yield _quota(chosen)
     secrets = {
         project: brand.fcm_credentials or chosen.fcm_credentials
         for brand in everyone
@@ -160,6 +162,13 @@ def _projects(everyone: list[Brand], chosen: Settings) -> Iterator[Finding]:
             yield _project(brand, project_of(brand, chosen), notifier.check)
     finally:
         notifier.close()
+
+
+def _quota(chosen: Settings) -> Finding:
+    """How fast pushes go."""
+    per_minute = chosen.fcm_quota_per_minute
+    text = f"{per_minute:,} pushes a minute for each Firebase project; at most {SHARE:.0%} of it are used"
+    return _ok("quota", text)
 
 
 def _transport(chosen: Settings) -> Finding:
