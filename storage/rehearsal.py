@@ -10,16 +10,21 @@ import sqlalchemy as sa
 from domain.decisions import Decision
 from domain.people import Mode
 from domain.weather import Observation
+from storage import records
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, MomentRow, ObservationRow, OfferRow
 from storage.sql import among
 
 
 class Recorded(NamedTuple):
-    """A decision as it was stored, with what of its moment the inputs do not tell; None where the moment is gone."""
+    """A decision as it was stored, with what of its moment the inputs do not tell; None where the moment is gone.
+
+    Redacted for its person's sake, or pruned for its age, it has no inputs.
+    """
 
     decision: Decision
     redacted: bool
+    pruned: bool
     moment_store_id: str | None
     due_at: datetime | None
 
@@ -61,8 +66,13 @@ def decided(
         .order_by(DecisionRow.customer_id, DecisionRow.decided_at, DecisionRow.id)
     )
     for row in tx.execute(query):
-        decision = msgspec.convert(row._mapping, Decision)
-        yield Recorded(decision, row.redacted_at is not None, row.moment_store_id, row.due_at)
+        yield Recorded(
+            msgspec.convert(records.completed(row._mapping), Decision),
+            row.redacted_at is not None,
+            row.pruned_at is not None,
+            row.moment_store_id,
+            row.due_at,
+        )
 
 
 def of_the_erased(

@@ -40,12 +40,13 @@ class Progress(Value):
 
 
 class Moments(Value):
-    """Of a window: the moments that there were, those whose inputs are gone (of these, of erased people), and those that
-    cannot be decided again. `displaced`: real sends of other offers in whose place this one would have been said."""
+    """Of a window: the moments that there were, those whose inputs are gone for their people's sake (of these, of erased
+    people) or for their age, and those that cannot be decided again. `displaced`: real sends of other offers in whose place this one would have been said."""
 
     all: int
     redacted: int
     of_erased: int
+    pruned: int
     failed: int
     displaced: int
 
@@ -154,6 +155,7 @@ class Rehearsal:
             all=counts.moments + erased,
             redacted=counts.redacted + erased,
             of_erased=erased,
+            pruned=counts.pruned,
             failed=counts.failed,
             displaced=counts.displaced,
         )

@@ -110,6 +110,7 @@ class Fate(NamedTuple):
 
 NO_MOMENT = Fate("at_a_moment", "no_moment")
 REDACTED = Fate("at_a_moment", "redacted")
+PRUNED = Fate("at_a_moment", "pruned")
 FAILED = Fate("at_a_moment", "failed")
 
 

@@ -24,6 +24,7 @@ from scheduler.rehearsing import judging
 from scheduler.rehearsing.funnel import (
     FAILED,
     NO_MOMENT,
+    PRUNED,
     REDACTED,
     Example,
     Fate,
@@ -60,6 +61,7 @@ class Counts:
     def __init__(self) -> None:
         self.moments = 0
         self.redacted = 0
+        self.pruned = 0
         self.failed = 0
         self.displaced = 0
 
@@ -152,6 +154,9 @@ class _Person:
         if case.recorded.redacted:
             self._counts.redacted += 1
             return Found(REDACTED)
+        if case.recorded.pruned:
+            self._counts.pruned += 1
+            return Found(PRUNED)
         try:
             found = self._again(case)
         except Exception:  # noqa: BLE001 - one person's data cannot stop the others, as in the engine

@@ -36,6 +36,10 @@ from storage.engine import Database, Transaction
 
 BATCH = 1_000
 _OF_HABITS = (Cause.HABIT, Cause.SLIPPING, Cause.CADENCE)
+_BY_HAND = (
+    Cause.EVENT,
+    Cause.MANUAL,
+)  # that nothing foretells; counted where an offer has no other
 _MOST_SLOTS = 200
 _log = structlog.get_logger()
 
@@ -82,6 +86,7 @@ def causes(offer: Offer, model: Model) -> tuple[Cause, ...]:
         return (Cause.SLOT,)
     if len(fitting) >= len(Cause) - 1:
         return (Cause.MANUAL,)
+    fitting = [cause for cause in fitting if cause not in _BY_HAND] or fitting
     return tuple(sorted(fitting, key=lambda cause: -model.cause[cause]))
 
 

@@ -83,7 +83,7 @@ def _cell(store: Store) -> str:
 
 
 def inputs_of(recorded: Recorded) -> Inputs | None:
-    """What the decision rested on; None where that was redacted, or nothing was chosen."""
+    """What the decision rested on; None where that is gone, or nothing was chosen."""
     if recorded.redacted or recorded.decision.inputs is None:
         return None
     return msgspec.convert(recorded.decision.inputs, Inputs)

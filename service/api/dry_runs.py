@@ -39,7 +39,7 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         200, DryRunResultSchema, description="with `Accept: application/x-ndjson` in lines"
     )
     @blp.alt_response(503, description="two dry runs are under way")
-    @blp.doc(operationId="dry_run_offer")
+    @blp.doc(operationId="dry_run_offer", tags=["offers"])
     def dry_run_offer(body: dict[str, Any], external_id: str, principal: Principal) -> Any:
         """Rehearse an offer: who would get it, who would not and why, what it would bring. Nothing is sent or stored.
 

@@ -12,6 +12,7 @@ from domain.policy import Brand
 from scheduler.context.words import money
 from scheduler.rehearsing.dry_run import Asked, DryRun, Progress, Rehearsal
 from scheduler.rehearsing.funnel import Step
+from scheduler.telling.sentences import Audience, Voice
 from service.cli.drafts import DAY, document, offer_of, progress, window
 from service.cli.opening import opened, settings, the_brand
 from service.cli.output import explained, json_option, show_json, show_table
@@ -86,7 +87,7 @@ def _show(result: DryRun) -> None:
         click.echo(f"Of a sample of {result.looked_at} people, scaled up to {result.people}.")
     if moments := result.moments:
         click.echo(
-            f"{moments.all} moments; {moments.redacted} redacted and {moments.failed} that failed were skipped; "
+            f"{moments.all} moments; skipped were {moments.redacted} redacted, {moments.pruned} pruned and {moments.failed} that failed; "
             f"{moments.displaced} sends of other offers would give way."
         )
     if result.sends_by_hour:
@@ -97,7 +98,7 @@ def _show(result: DryRun) -> None:
     for example in result.examples:
         click.echo(f"{example.customer or example.customer_id}: {example.step}, {example.code}")
         for reason in example.reasons[:1]:
-            click.echo(f"    {reason.text}")
+            click.echo(f"    {Voice(Audience.MARKETER).words(reason).text}")
 
 
 def _cells(step: Step) -> tuple[str, str, str]:

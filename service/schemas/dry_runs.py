@@ -115,6 +115,7 @@ class RehearsedMomentsSchema(ma.Schema):
     all = ma.fields.Int()
     redacted = ma.fields.Int(metadata={"description": "whose inputs are gone; skipped"})
     of_erased = ma.fields.Int(metadata={"description": "of these, those of erased people"})
+    pruned = ma.fields.Int(metadata={"description": "whose inputs have served their time; skipped"})
     failed = ma.fields.Int(metadata={"description": "that cannot be decided again; skipped"})
     displaced = ma.fields.Int(
         metadata={"description": "real sends of other offers in whose place this would be said"}
