@@ -223,7 +223,9 @@ class Dispatcher:
 
 def _spared(batch: Sequence[_Ended], brake: Brake) -> list[_Ended]:
     """The batch, in which no outcome retires a target where too many would."""
-    pulled = brake.judge((e.post.envelope.project, e.outcome) for e in batch if e.outcome)
+    # A webhook's 410 ends that webhook alone, however many messages were on their way to it.
+    phones = [e for e in batch if not e.post.envelope.customer]
+    pulled = brake.judge((e.post.envelope.project, e.outcome) for e in phones if e.outcome)
     if not pulled:
         return list(batch)
     judged = [

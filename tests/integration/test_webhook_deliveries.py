@@ -252,6 +252,21 @@ def test_one_that_wants_no_more_is_disabled_until_it_is_saved_again(any_post: Po
     assert [event["customer"] for event in any_post.events()] == ["aino", "liisa"]
 
 
+def test_one_that_wants_no_more_is_disabled_however_many_messages_are_on_their_way(
+    post: Post,
+) -> None:
+    post.hook("410", serves=Serves.EVERYBODY)
+    for number in range(40):
+        post.enter(post.device(f"person-{number}", *ALLOWED))
+    post.engine.tick()
+    post.send()
+
+    with post.database.read() as tx:
+        [shown] = webhooks.of_brand(tx, brand_id=post.brand.id, mode=Mode.LIVE)
+    assert shown.disabled_at
+    assert len(post.events()) <= 40
+
+
 def test_one_that_asks_for_time_gets_it_and_holds_up_nobody(any_post: Post) -> None:
     any_post.hook("503?60", serves=Serves.EVERYBODY, offers=("soup",))
     any_post.tell(any_post.device("aino", *ALLOWED))
