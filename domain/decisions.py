@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from domain.people import Mode
 from domain.values import Value
 
@@ -52,17 +54,56 @@ class Outcome(StrEnum):
     SILENCE = "silence"
 
 
-class Reason(Value):
-    """Why: a stable `code`, a sentence, and what would have changed it (None where nothing would).
+class Reason(Value, omit_defaults=True):
+    """Why: a stable `code`, `which` of its sentences, and the arguments that they name. Words are made when it is read.
 
-    `account` is the reckoning in the brand's money, which is told to the brand only.
+    `args` are as JSON has them: times in RFC 3339, lengths in metres, money in `currency`. `reckoning` is of the brand's
+    money, which is told to the brand only. `text`, `would_change` and `account` hold what was written in words.
     """
 
     code: str
-    text: str
+    text: str = ""
     would_change: str | None = None
     offer: str | None = None  # external id, where the reason concerns one offer
     account: str | None = None
+    which: str = ""
+    args: dict[str, Any] = {}
+    reckoning: dict[str, Any] = {}
+
+
+# Codes whose arguments tell where somebody was, when they come, or what they are like.
+TELLING = frozenset(
+    {
+        "chosen",
+        "explored",
+        "better_later",
+        "not_worth_it",
+        "audience",
+        "position_unknown",
+        "too_far",
+        "place_unknown",
+        "place_far",
+        "weather",
+        "weather_unknown",
+        "no_text",
+    }
+)
+
+
+def reason(code: str, *, which: str = "", offer: str | None = None, **args: Any) -> Reason:
+    """A reason with its arguments as JSON has them, so that it is the same before it was stored and after."""
+    given = {name: value for name, value in args.items() if value is not None}
+    return Reason(code=code, which=which, offer=offer, args=msgspec.to_builtins(given))
+
+
+def forgotten(told: dict[str, Any]) -> dict[str, Any]:
+    """A stored reason without what must not be told any more: of telling codes only the code is left, and the offer."""
+    if told["code"] not in TELLING:
+        return {name: value for name, value in told.items() if name not in _MONEY}
+    return {name: told[name] for name in ("code", "offer") if told.get(name) is not None}
+
+
+_MONEY = ("account", "reckoning")
 
 
 class Term(Value):

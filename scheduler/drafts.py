@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from domain.context import Candidate, Context, Inputs
-from domain.decisions import Decision, Moment, Outcome, Reason
+from domain.decisions import Decision, Moment, Outcome, Reason, reason
 from domain.ids import new_id
 from domain.messages import Message, Push
 from domain.offers import Offer
@@ -20,12 +20,8 @@ from scheduler.decide.choose import Verdict
 
 ExplainUrl = Callable[[Brand, str], str | None]
 
-FAILED = Reason(code="failed", text="The decision could not be computed.")
-ALREADY_SAID = Reason(
-    code="already_said",
-    text="The person got this offer within these three hours.",
-    would_change="The next three hours begin.",
-)
+FAILED = reason("failed")
+ALREADY_SAID = reason("already_said")
 
 
 class Said(NamedTuple):
@@ -77,7 +73,7 @@ def made_of(draft: Draft, *, now: datetime, model: int, explain_url: ExplainUrl)
     return Made(draft, decision, message)
 
 
-def silence(moment: Moment, reason: Reason, now: datetime) -> Decision:
+def silence(moment: Moment, found: Reason, now: datetime) -> Decision:
     """The decision of a moment that could not be decided, or not be said, as it should."""
     return Decision(
         id=new_id(),
@@ -88,7 +84,7 @@ def silence(moment: Moment, reason: Reason, now: datetime) -> Decision:
         cause=moment.cause,
         decided_at=now,
         outcome=Outcome.SILENCE,
-        reasons=(reason,),
+        reasons=(found,),
         store_id=moment.store_id,
     )
 

@@ -175,10 +175,17 @@ _AUDITED = (
 
 
 def decisions(
-    tx: Transaction, customer_id: str, *, after: Key | None = None, limit: int = 50
+    tx: Transaction,
+    customer_id: str,
+    *,
+    after: Key | None = None,
+    limit: int = 50,
+    outcome: Outcome | None = None,
 ) -> list[Told]:
-    """The decisions about a person, newest first, from behind `after`; in two queries."""
+    """The decisions about a person, or those with this outcome, newest first, from behind `after`; in two queries."""
     query = _TOLD.where(DecisionRow.customer_id == customer_id)
+    if outcome:
+        query = query.where(DecisionRow.outcome == outcome)
     if after:
         query = query.where(after.behind(DecisionRow.decided_at, DecisionRow.id))
     newest_first = (DecisionRow.decided_at.desc(), DecisionRow.id.desc())

@@ -8,9 +8,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from domain.decisions import Cause, Moment
+from domain.decisions import Cause, Moment, forgotten
 from domain.haunts import TELL_A_PLACE, PlaceKind, Places
 from domain.values import Value
+from storage import reasons
 from storage.engine import Transaction
 from storage.models import DecisionRow, MomentRow, OfferRow, PlacesRow
 from storage.moments import open_many
@@ -73,13 +74,8 @@ def purge(tx: Transaction, *, before: datetime, limit: int = 10_000) -> int:
 
 def forget(tx: Transaction, customer_id: str) -> int:
     """Deletes what is known of a person's places, and what decisions and their moments tell of it; counts the former."""
-    mine = sa.and_(
-        DecisionRow.customer_id == customer_id,
-        sa.or_(*(sa.cast(DecisionRow.reasons, sa.Text).contains(mark) for mark in TELL_A_PLACE)),
-    )
-    for row in tx.execute(sa.select(DecisionRow.id, DecisionRow.reasons).where(mine)).all():
-        told = [_without_place(reason) for reason in row.reasons]
-        tx.execute(sa.update(DecisionRow).where(DecisionRow.id == row.id).values(reasons=told))
+    marked = (sa.cast(DecisionRow.reasons, sa.Text).contains(mark) for mark in _MARKS)
+    reasons.rewrite(tx, customer_id, _without_place, (sa.or_(*marked),))
     tx.execute(
         sa.update(MomentRow)
         .where(MomentRow.customer_id == customer_id, MomentRow.decided_at.is_not(None))
@@ -90,8 +86,19 @@ def forget(tx: Transaction, customer_id: str) -> int:
 
 
 def _without_place(reason: dict[str, Any]) -> dict[str, Any]:
-    tells = any(mark in reason["text"] or mark == reason["code"] for mark in TELL_A_PLACE)
+    """Of a reason that tells of a place the code is left, the offer, and what there is apart from it."""
+    args = reason.get("args", {})
+    if reason["code"] in TELL_A_PLACE:
+        return forgotten(reason)
+    if "place" in args:
+        kept = {name: each for name, each in args.items() if name not in _OF_A_PLACE}
+        return {**reason, "args": kept}
+    tells = any(mark in reason.get("text", "") for mark in TELL_A_PLACE)
     return {**reason, "text": _FORGOTTEN} if tells else reason
+
+
+_MARKS = (*TELL_A_PLACE, '"place"')  # the last is the name of an argument
+_OF_A_PLACE = ("place", "times", "count", "distance_m")
 
 
 def wishes(tx: Transaction, brand_id: str, *, now: datetime) -> list[Wish]:

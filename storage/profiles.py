@@ -8,14 +8,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from domain.decisions import forgotten
 from domain.messages import MessageState
 from domain.offers import OfferKind
 from domain.people import Mode, Occasion, Preferences, Profile
 from domain.policy import Policy
 from domain.rhythm import BrandRhythm
-from domain.traits import TRAITS
+from domain.traits import TRAITS, plain
 from domain.values import Value
-from storage import brand_rows
+from storage import brand_rows, reasons
 from storage.engine import Transaction
 from storage.models import (
     BrandProfileRow,
@@ -202,13 +203,8 @@ def offered(tx: Transaction, decision_ids: Collection[str]) -> dict[str, tuple[s
 
 def forget(tx: Transaction, customer_id: str) -> int:
     """Deletes a person's profile, and what the reasons of decisions tell of traits it showed; counts the former."""
-    mine = sa.and_(
-        DecisionRow.customer_id == customer_id,
-        sa.cast(DecisionRow.reasons, sa.Text).contains(_OF_AUDIENCE),
-    )
-    for row in tx.execute(sa.select(DecisionRow.id, DecisionRow.reasons).where(mine)).all():
-        told = [_without_trait(reason) for reason in row.reasons]
-        tx.execute(sa.update(DecisionRow).where(DecisionRow.id == row.id).values(reasons=told))
+    about = sa.cast(DecisionRow.reasons, sa.Text).contains(_OF_AUDIENCE)
+    reasons.rewrite(tx, customer_id, _without_trait, (about,))
     return tx.execute(sa.delete(ProfileRow).where(ProfileRow.customer_id == customer_id)).rowcount
 
 
@@ -217,5 +213,9 @@ _UNTOLD = "It is not for this person."
 
 
 def _without_trait(reason: dict[str, Any]) -> dict[str, Any]:
-    tells = reason["code"] == _OF_AUDIENCE and any(trait in reason["text"] for trait in TRAITS)
-    return {**reason, "text": _UNTOLD} if tells else reason
+    if reason["code"] != _OF_AUDIENCE:
+        return reason
+    if any(trait in reason.get("text", "") for trait in TRAITS):
+        return {**reason, "text": _UNTOLD}
+    named = {plain(word) for word in reason.get("args", {}).get("words", ())}
+    return forgotten(reason) if named & TRAITS else reason

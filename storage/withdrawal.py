@@ -14,7 +14,7 @@ from domain.decisions import TOLD, Cause
 from domain.ledger import Receipt
 from domain.messages import DeliveryStatus, Message, MessageState
 from domain.people import Purpose
-from storage import learning, messages, outcomes, patrons, places, profiles
+from storage import learning, messages, outcomes, patrons, places, profiles, reasons
 from storage.decisions import EMPTIED
 from storage.engine import Transaction
 from storage.models import (
@@ -102,6 +102,7 @@ def _empty_texts(tx: Transaction, customer_id: str, now: datetime) -> int:
 
 
 def _redact_decisions(tx: Transaction, customer_id: str, now: datetime) -> int:
+    reasons.forget(tx, customer_id)
     return tx.execute(
         sa.update(DecisionRow)
         .where(DecisionRow.customer_id == customer_id, DecisionRow.redacted_at.is_(None))

@@ -3,18 +3,18 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from domain.context import Candidate, Context
-from domain.decisions import Alternative, Cause, Outcome, Reason, Term
+from domain.decisions import Alternative, Cause, Outcome, Reason, Term, reason
 from domain.model import Learned
 from domain.offers import Offer
 from domain.policy import Policy
 from domain.values import Value
-from scheduler.context.words import money
 from scheduler.decide import eligible, guards
-from scheduler.decide.explain import because, clock_time, taught, worth
+from scheduler.decide.explain import because, taught, worth
 from scheduler.decide.lots import Lots
 from scheduler.decide.score import Model, Scale, Score
 from scheduler.learn.terms import Reader
@@ -138,38 +138,31 @@ class _Choosing:
             return self._not_worth_it(best)
         if later := self._better_later(best):
             return later
-        currency = self._policy.currency
-        reason = Reason(
-            code="chosen",
-            text=because(self._context, best.offer, best.candidate),
-            would_change="Hours of silence, a pause or a lower weekly maximum that the person sets.",
-            offer=best.offer.external_id,
-            account=f"{self._worth(best)} Silence would have won if the interruption cost "
-            f"{money(best.gain + best.price, currency)} or more.",
-        )
-        return self._of(Outcome.SEND, best, reason)
+        found = self._because("chosen", best, silent_at=best.gain + best.price)
+        return self._of(Outcome.SEND, best, found)
 
     def _told(self, score: Score) -> tuple[Term, ...]:
         if score.offer.id not in self._terms:
             self._terms[score.offer.id] = self.scale.told(score)
         return self._terms[score.offer.id]
 
-    def _worth(self, score: Score) -> str:
+    def _because(self, code: str, score: Score, **money: float) -> Reason:
+        """A reason for saying this offer, with the facts and the reckoning."""
+        facts = because(self._context, score.offer, score.candidate)
+        found = reason(code, offer=score.offer.external_id, **facts)
+        return msgspec.structs.replace(found, reckoning=self._reckoning(score, **money))
+
+    def _reckoning(self, score: Score, **money: float) -> dict[str, Any]:
         """What it is worth, and what of it was learned."""
-        told = worth(self._told(score), self._policy.currency)
-        learned = taught(self.scale.effects(score))
-        return f"{told} {learned}" if learned else told
+        found = worth(self._told(score), self._policy.currency)
+        rounded = {name: round(value, 4) for name, value in money.items()}
+        return {**found, **rounded, **taught(self.scale.effects(score))}
 
     def _not_worth_it(self, best: Score) -> Verdict:
-        reason = Reason(
-            code="not_worth_it",
-            text="No offer is worth an interruption at this moment.",
-            would_change="An offer that is worth more to this person now.",
-            offer=best.offer.external_id,
-            account=f"{self._worth(best)} It would be said if it brought "
-            f"{money(-best.gain, self._policy.currency)} more.",
-        )
-        return self._of(Outcome.SILENCE, best, reason)
+        found = reason("not_worth_it", offer=best.offer.external_id)
+        reckoning = self._reckoning(best, lacking=-best.gain)
+        found = msgspec.structs.replace(found, reckoning=reckoning)
+        return self._of(Outcome.SILENCE, best, found)
 
     def _better_later(self, best: Score) -> Verdict | None:
         """Holds an offer that fits at any time, where this person's own likely window is soon and much better."""
@@ -187,39 +180,23 @@ class _Choosing:
         later = scale.score(best.offer, best.candidate, context.likely.p_then)
         if later.gain < HOLD_FOR * best.gain:
             return None
-        reason = Reason(
-            code="better_later",
-            text=f"{clock_time(at, context.zone)}, shortly before the person's own time, is a better moment.",
-            would_change="The brand switches holding off.",
-            offer=best.offer.external_id,
-            account=f"It is worth {money(later.gain, self._policy.currency)} then, and "
-            f"{money(best.gain, self._policy.currency)} now.",
-        )
-        return self._of(Outcome.HOLD, best, reason)
+        found = reason("better_later", offer=best.offer.external_id, at=at, zone=context.zone)
+        money = {"then": round(later.gain, 4), "now": round(best.gain, 4)}
+        reckoning = {"currency": self._policy.currency, **money}
+        found = msgspec.structs.replace(found, reckoning=reckoning)
+        return self._of(Outcome.HOLD, best, found)
 
     def _explored(self, drawn: Score) -> Verdict:
-        because_ = because(self._context, drawn.offer, drawn.candidate)
-        reason = Reason(
-            code="explored",
-            text=f"{because_} It was drawn by lot, to learn what it does.",
-            would_change="The brand sets exploration to 0.",
-            offer=drawn.offer.external_id,
-        )
-        return self._of(Outcome.SEND, drawn, reason)
+        return self._of(Outcome.SEND, drawn, self._because("explored", drawn))
 
     def _explored_silence(self, best: Score) -> Verdict:
-        reason = Reason(
-            code="explored",
-            text="Silence was drawn by lot, to learn what happens without a push.",
-            would_change="The brand sets exploration to 0.",
-            offer=best.offer.external_id,
-        )
-        return self._of(Outcome.SILENCE, best, reason)
+        found = reason("explored", which="silence", offer=best.offer.external_id)
+        return self._of(Outcome.SILENCE, best, found)
 
-    def _of(self, outcome: Outcome, score: Score, reason: Reason) -> Verdict:
+    def _of(self, outcome: Outcome, score: Score, found: Reason) -> Verdict:
         return Verdict(
             outcome=outcome,
-            reasons=(reason,),
+            reasons=(found,),
             offer=score.offer,
             candidate=score.candidate,
             terms=self._told(score),
@@ -231,8 +208,8 @@ class _Choosing:
 
 def _held_out(context: Context, policy: Policy, verdict: Verdict) -> Verdict:
     """Turns a send to a person of the holdout into a silence that keeps the offer, as a ghost, for comparison."""
-    reason = guards.holdout(context, policy)
-    if reason is None or verdict.outcome is not Outcome.SEND or verdict.offer is None:
+    found = guards.holdout(context, policy)
+    if found is None or verdict.outcome is not Outcome.SEND or verdict.offer is None:
         return verdict
-    ghost = msgspec.structs.replace(reason, offer=verdict.offer.external_id)
+    ghost = msgspec.structs.replace(found, offer=verdict.offer.external_id)
     return msgspec.structs.replace(verdict, outcome=Outcome.SILENCE, reasons=(ghost,))

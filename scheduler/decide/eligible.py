@@ -2,57 +2,56 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any, NamedTuple
 
 from domain.context import Candidate, Context, Sky
-from domain.decisions import Cause, Reason
+from domain.decisions import Cause, Reason, reason
 from domain.offers import Audience, Offer, OfferKind, PlaceCondition, WeatherCondition
-from scheduler.decide.explain import day_and_time, metres, weather_seen, weather_wanted
+from scheduler.decide.explain import brief
 
 LONGEST_DAYS = 3650.0  # between two sends of an offer; what lies further back is not remembered
+
+
+class Lack(NamedTuple):
+    """What an offer lacks: the code, which of its sentences, and what they speak of."""
+
+    code: str
+    args: dict[str, Any] = {}
+    which: str = ""
 
 
 def lacks(context: Context, offer: Offer, candidate: Candidate) -> Reason | None:
     """The first rule that rules this offer out for this person at this moment."""
     for guard in _ON_OFFER:
         if found := guard(context, offer, candidate):
-            return Reason(
-                code=found[0], text=found[1], would_change=found[2], offer=offer.external_id
-            )
+            return reason(found.code, which=found.which, offer=offer.external_id, **found.args)
     return None
 
 
-Found = tuple[str, str, str] | None
-
-
-def _life(context: Context, offer: Offer, _candidate: Candidate) -> Found:
+def _life(context: Context, offer: Offer, _candidate: Candidate) -> Lack | None:
     life, now = offer.body.life, context.decided_at
     if not offer.body.active:
-        return "offer_inactive", "The offer is switched off.", "The brand switches it on."
+        return Lack("offer_inactive")
     if life.starts_at and now < life.starts_at:
-        starts = day_and_time(life.starts_at, context.zone)
-        return "offer_not_begun", f"The offer begins at {starts}.", "It begins."
+        return Lack("offer_not_begun", {"starts": life.starts_at, "zone": context.zone})
     if life.ends_at and now >= life.ends_at:
-        return "offer_over", "The offer is over.", "The brand extends it."
+        return Lack("offer_over")
     return None
 
 
-def _muted(context: Context, offer: Offer, _candidate: Candidate) -> Found:
+def _muted(context: Context, offer: Offer, _candidate: Candidate) -> Lack | None:
     kind = offer.body.kind
-    if kind not in context.preferences.muted_kinds:
-        return None
-    return "muted", f"The person does not want pushes of kind {kind}.", "They unmute this kind."
+    return Lack("muted", {"kind": kind}) if kind in context.preferences.muted_kinds else None
 
 
-def _refused(_context: Context, _offer: Offer, candidate: Candidate) -> Found:
-    if not candidate.refused:
-        return None
-    return "not_for_me", "The person answered this offer with “not for me”.", "Half a year passes."
+def _refused(_context: Context, _offer: Offer, candidate: Candidate) -> Lack | None:
+    return Lack("not_for_me") if candidate.refused else None
 
 
 _EVERYBODY = Audience()
 
 
-def _audience(context: Context, offer: Offer, _candidate: Candidate) -> Found:
+def _audience(context: Context, offer: Offer, _candidate: Candidate) -> Lack | None:
     wanted = offer.body.audience
     if wanted == _EVERYBODY:
         return None
@@ -61,15 +60,9 @@ def _audience(context: Context, offer: Offer, _candidate: Candidate) -> Found:
         (context.segments, wanted.segments_none, wanted.segments_any, "segment"),
     ):
         if barred := set(has) & set(none_of):
-            named = ", ".join(sorted(barred))
-            return "audience", f"It is not for people with the {word} {named}.", "That changes."
+            return Lack("audience", {"words": sorted(barred)}, f"barred_{word}")
         if any_of and not set(has) & set(any_of):
-            named = " or ".join(any_of)
-            return (
-                "audience",
-                f"It is for people with the {word} {named}.",
-                f"They have that {word}.",
-            )
+            return Lack("audience", {"words": list(any_of)}, f"wanted_{word}")
     return None
 
 
@@ -80,104 +73,72 @@ _VIA = {
 }
 
 
-def _cause(context: Context, offer: Offer, _candidate: Candidate) -> Found:
+def _cause(context: Context, offer: Offer, _candidate: Candidate) -> Lack | None:
     place = offer.body.when.place
     named = place.via if place and place.via else _VIA.get(offer.body.kind, ())
     if not named or context.cause in named:
         return None
-    via = " or ".join(named)
-    return "other_cause", f"It is said only at a moment of {via}.", f"A moment of {via} comes."
+    return Lack("other_cause", {"causes": list(named)})
 
 
-def _slot(context: Context, offer: Offer, _candidate: Candidate) -> Found:
+def _slot(context: Context, offer: Offer, _candidate: Candidate) -> Lack | None:
     """A free place is offered by offers of that kind, and they offer nothing else."""
     vacancy, about = context.slot, offer.body.about.services
     if (offer.body.kind is OfferKind.SLOT) is not (context.cause is Cause.SLOT):
-        if context.cause is Cause.SLOT:
-            return "other_cause", "The moment is about a free place.", "Another moment comes."
-        return "other_cause", "It is said only where a place is free.", "A place becomes free."
+        return Lack("other_cause", which="slot" if context.cause is Cause.SLOT else "no_slot")
     if context.cause is not Cause.SLOT:
         return None
     if vacancy is None or vacancy.free <= 0:
-        return "slot_full", "No place is left.", "A place becomes free again."
+        return Lack("slot_full")
     if about and vacancy.service not in about:
-        return "other_service", f"It is not about {vacancy.service}.", "Such a place becomes free."
+        return Lack("other_service", {"service": vacancy.service})
     return None
 
 
-def _place(_context: Context, offer: Offer, candidate: Candidate) -> Found:
+def _place(_context: Context, offer: Offer, candidate: Candidate) -> Lack | None:
     place = offer.body.when.place
     if candidate.elsewhere:
-        return (
-            "elsewhere",
-            "It is not valid at this store.",
-            "The person comes to one of its stores.",
-        )
+        return Lack("elsewhere")
     if place is None:
         return None
     if place.of != "store":
         return _own_place(place, candidate)
     if place.within_m is None:
         return None
-    limit = metres(place.within_m)
     if candidate.distance_m is None:
-        return (
-            "position_unknown",
-            f"It needs the person within {limit}, and no fresh position is known.",
-            "The app reports a position.",
-        )
+        return Lack("position_unknown", {"limit_m": place.within_m})
     if candidate.distance_m > place.within_m:
-        far = metres(candidate.distance_m)
-        return "too_far", f"The store is {far} away, more than {limit}.", "The person comes closer."
+        far = round(candidate.distance_m)
+        return Lack("too_far", {"distance_m": far, "limit_m": place.within_m})
     return None
 
 
-def _own_place(place: PlaceCondition, candidate: Candidate) -> Found:
+def _own_place(place: PlaceCondition, candidate: Candidate) -> Lack | None:
     """Home or workplace: known on enough evidence, and near one of the offer's stores."""
     near = candidate.place
     if near is None:
-        return (
-            "place_unknown",
-            f"It is not known where the person's {place.of} is.",
-            "Enough days that their phone stays there tell, with their consent to location and habits.",
-        )
+        return Lack("place_unknown", which=place.of)
     if place.within_m is not None and near.distance_m > place.within_m:
-        far, limit = metres(near.distance_m), metres(place.within_m)
-        return (
-            "place_far",
-            f"The nearest of its stores is about {far} from the person's {place.of}, more than {limit}.",
-            "A store opens closer, or the offer reaches farther.",
-        )
+        far = round(near.distance_m, -2)
+        return Lack("place_far", {"distance_m": far, "limit_m": place.within_m}, place.of)
     return None
 
 
-def _hours(_context: Context, offer: Offer, candidate: Candidate) -> Found:
+def _hours(_context: Context, offer: Offer, candidate: Candidate) -> Lack | None:
     if candidate.hours_hold is False:
-        hours = offer.body.when.hours
-        return "offer_hours", f"It is said only within {hours}.", "That time comes."
-    if candidate.store_open is False:
-        return "store_closed", "The store would be closed on arrival.", "The store opens."
-    return None
+        return Lack("offer_hours", {"hours": offer.body.when.hours})
+    return Lack("store_closed") if candidate.store_open is False else None
 
 
-def _weather(_context: Context, offer: Offer, candidate: Candidate) -> Found:
+def _weather(_context: Context, offer: Offer, candidate: Candidate) -> Lack | None:
     wanted = offer.body.when.weather
     if wanted is None:
         return None
-    wish = weather_wanted(wanted)
     if candidate.sky is None:
-        return (
-            "weather_unknown",
-            f"It needs {wish}; the weather is not known.",
-            "Fresh weather comes.",
-        )
+        return Lack("weather_unknown", {"wish": brief(wanted)})
     if holds(wanted, candidate.sky):
         return None
-    return (
-        "weather",
-        f"It needs {wish}; the weather is {weather_seen(candidate.sky)}.",
-        f"The weather turns to {wish}.",
-    )
+    return Lack("weather", {"wish": brief(wanted), "seen": brief(candidate.sky)})
 
 
 def holds(wanted: WeatherCondition, sky: Sky | None) -> bool:
@@ -200,44 +161,24 @@ def _above(value: float | None, limit: float | None) -> bool:
     return limit is None or (value is not None and value > limit)
 
 
-def _repeat(context: Context, offer: Offer, candidate: Candidate) -> Found:
+def _repeat(context: Context, offer: Offer, candidate: Candidate) -> Lack | None:
     if candidate.said_in_daypart:
-        return (
-            "already_said",
-            "The person got this offer within these three hours.",
-            "The next three hours begin.",
-        )
+        return Lack("already_said")
     days, last = offer.body.limits.per_customer_days, candidate.last_sent_at
     if days is None or last is None:
         return None
     frees = last + timedelta(days=min(days, LONGEST_DAYS))
     if context.decided_at >= frees:
         return None
-    return (
-        "repeat",
-        f"The person got it within the last {days:g} days.",
-        f"It may be said again from {day_and_time(frees, context.zone)}.",
-    )
+    return Lack("repeat", {"count": days, "frees": frees, "zone": context.zone})
 
 
-def _stock(_context: Context, _offer: Offer, candidate: Candidate) -> Found:
-    if candidate.left is None or candidate.left > 0:
-        return None
-    return (
-        "sold_out",
-        "Its limit of sends is used up.",
-        "The brand raises the limit or a day passes.",
-    )
+def _stock(_context: Context, _offer: Offer, candidate: Candidate) -> Lack | None:
+    return None if candidate.left is None or candidate.left > 0 else Lack("sold_out")
 
 
-def _text(_context: Context, _offer: Offer, candidate: Candidate) -> Found:
-    if candidate.unsayable is None:
-        return None
-    return (
-        "no_text",
-        f"Its text cannot be made for this person: {candidate.unsayable}.",
-        "The brand gives the text a default for what may be missing.",
-    )
+def _text(_context: Context, _offer: Offer, candidate: Candidate) -> Lack | None:
+    return Lack("no_text", {"problem": candidate.unsayable}) if candidate.unsayable else None
 
 
 _ON_OFFER = (
@@ -259,16 +200,5 @@ _ON_OFFER = (
 def none_fits(offers: Sequence[Offer], ruled_out: Sequence[Reason]) -> tuple[Reason, ...]:
     """The reason of a silence for want of an offer, followed by why each one was ruled out."""
     if not offers:
-        return (
-            Reason(
-                code="no_offer",
-                text="The brand has no offer.",
-                would_change="The brand adds an offer.",
-            ),
-        )
-    first = Reason(
-        code="no_offer",
-        text=f"None of the brand's {len(offers)} offers fits this person at this moment.",
-        would_change="An offer fits; each says below what it lacks.",
-    )
-    return (first, *ruled_out)
+        return (reason("no_offer", which="none"),)
+    return (reason("no_offer", count=len(offers)), *ruled_out)

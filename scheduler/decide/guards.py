@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.context import Context, Reach
-from domain.decisions import Cause, Reason
+from domain.decisions import Cause, Reason, reason
 from domain.people import Purpose
 from domain.policy import Policy
 from scheduler.context.clock import quiet_until, zone_named
-from scheduler.decide.explain import clock_time, day_and_time
 from scheduler.moments import LIFE
 
 # What `on_person` asks, by the codes of its reasons, and what is asked of a send.
@@ -42,8 +41,8 @@ _NEEDS = {
 def on_person(context: Context, policy: Policy) -> tuple[Reason, ...]:
     """Every rule that forbids speaking to this person at this moment, whatever the offer."""
     return tuple(
-        reason
-        for reason in (
+        found
+        for found in (
             kill_switch(policy),
             pause(context),
             *consent(context),
@@ -53,40 +52,28 @@ def on_person(context: Context, policy: Policy) -> tuple[Reason, ...]:
             daily_cap(context, policy),
             weekly_cap(context, policy),
         )
-        if reason
+        if found
     )
 
 
 def kill_switch(policy: Policy) -> Reason | None:
     if not policy.paused:
         return None
-    return Reason(
-        code="engine_paused",
-        text="The brand has stopped all its pushes.",
-        would_change="The brand switches its engine on again.",
-    )
+    return reason("engine_paused")
 
 
 def pause(context: Context) -> Reason | None:
     until = context.preferences.paused_until
     if until is None or until <= context.decided_at:
         return None
-    return Reason(
-        code="paused",
-        text=f"The person has paused all pushes until {day_and_time(until, context.zone)}.",
-        would_change="The pause ends or the person lifts it.",
-    )
+    return reason("paused", until=until, zone=context.zone)
 
 
 def consent(context: Context) -> tuple[Reason, ...]:
     """One reason per missing purpose: push always, location or habits where the moment came from them."""
     needed = {Purpose.PUSH, _NEEDS.get(context.cause, Purpose.PUSH)}
     return tuple(
-        Reason(
-            code="consent_missing",
-            text=f"There is no consent in force for {purpose}.",
-            would_change=f"The person consents to {purpose}.",
-        )
+        reason("consent_missing", purpose=purpose)
         for purpose in Purpose
         if purpose in needed and purpose not in context.permits
     )
@@ -94,48 +81,29 @@ def consent(context: Context) -> tuple[Reason, ...]:
 
 def reach(context: Context) -> Reason | None:
     if context.reach is Reach.NO_DEVICE:
-        return Reason(
-            code="no_device",
-            text="The person has no phone registered that a push could go to.",
-            would_change="The app registers again.",
-        )
+        return reason("no_device")
     if context.reach is Reach.DENIED:
-        return Reason(
-            code="permission_denied",
-            text="The phone does not allow the app to show pushes.",
-            would_change="The person allows notifications in the phone's settings.",
-        )
+        return reason("permission_denied")
     return None
 
 
 def too_late(context: Context) -> Reason | None:
     if context.decided_at < context.expires_at:
         return None
-    return Reason(
-        code="expired",
-        text=f"The moment was over at {clock_time(context.expires_at, context.zone)}, before it could be decided.",
-        would_change=f"The news of it arrives within {LIFE[context.cause].total_seconds() / 60:.0f} minutes.",
-    )
+    minutes = round(LIFE[context.cause].total_seconds() / 60)
+    return reason("expired", ended=context.expires_at, count=minutes, zone=context.zone)
 
 
 def quiet_hours(context: Context, policy: Policy) -> Reason | None:
     """The brand's hours of silence and the person's own, by the person's clock; without a clock always silent."""
     zone = zone_named(context.zone)
     if zone is None:
-        return Reason(
-            code="zone_unknown",
-            text="It is not known what time it is where the person is.",
-            would_change="The app or the brand names a time zone.",
-        )
+        return reason("zone_unknown")
     spans = (*policy.quiet_hours, *context.preferences.quiet_hours)
     until = quiet_until(context.decided_at, zone, spans)
     if until is None:
         return None
-    return Reason(
-        code="quiet_hours",
-        text=f"It is {clock_time(context.decided_at, context.zone)}; these are hours of silence.",
-        would_change=f"The hours of silence end at {clock_time(until, context.zone)}.",
-    )
+    return reason("quiet_hours", at=context.decided_at, ends=until, zone=context.zone)
 
 
 def daily_cap(context: Context, policy: Policy) -> Reason | None:
@@ -146,11 +114,7 @@ def daily_cap(context: Context, policy: Policy) -> Reason | None:
     today = [at for at in context.sent_at if _same_day(at, context.decided_at, zone)]
     if len(today) < most:
         return None
-    return Reason(
-        code="cap",
-        text=f"The person got {len(today)} of at most {most} pushes today.",
-        would_change="The next day begins.",
-    )
+    return reason("cap", which="day", got=len(today), count=most)
 
 
 def weekly_cap(context: Context, policy: Policy) -> Reason | None:
@@ -160,15 +124,9 @@ def weekly_cap(context: Context, policy: Policy) -> Reason | None:
     week = [at for at in context.sent_at if at > context.decided_at - _WEEK]
     if most is None or len(week) < most:
         return None
-    whose = "they set themselves" if most == context.preferences.max_per_week else "the brand set"
+    which = "own" if most == context.preferences.max_per_week else "week"
     frees = min(week) + _WEEK if most and len(week) == most else None
-    return Reason(
-        code="cap",
-        text=f"The person got {len(week)} of at most {most} pushes in seven days, the maximum {whose}.",
-        would_change=f"The week that counts moves on at {day_and_time(frees, context.zone)}."
-        if frees
-        else "The maximum per week is raised.",
-    )
+    return reason("cap", which=which, got=len(week), count=most, frees=frees, zone=context.zone)
 
 
 def _same_day(a: datetime, b: datetime, zone: ZoneInfo | None) -> bool:
@@ -179,8 +137,4 @@ def holdout(context: Context, policy: Policy) -> Reason | None:
     """A fixed share of people gets nothing, so that the effect of the rest's pushes can be told."""
     if context.draw >= policy.holdout_share:
         return None
-    return Reason(
-        code="holdout",
-        text="The person belongs to the group that gets no pushes, by which the effect of pushes is measured.",
-        would_change="The brand makes that group smaller.",
-    )
+    return reason("holdout")

@@ -12,6 +12,7 @@ from domain.errors import Stale
 from domain.ledger import Statement
 from domain.people import Customer
 from scheduler import profiles as learning
+from scheduler.telling.sentences import Audience
 from service import known, whereabouts
 from service.api.consents import answer
 from service.api.me import decisions_page, exported
@@ -26,9 +27,11 @@ from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.consents import ConsentsAnswerSchema
 from service.schemas.customer_consents import BackendStatementsSchema
 from service.schemas.customers import CustomerSchema, KnownCustomerSchema
-from service.schemas.history import BrandDecisionPageSchema, TimelineEntrySchema
+from service.schemas.history import BrandDecisionPageSchema, DecisionsQuery, TimelineEntrySchema
 from service.schemas.me import ErasureReceiptSchema, ExportSchema
+from service.schemas.telling import ToldPageQuery
 from service.settling import Settling
+from service.speaking import voice, with_words
 from storage import consents, customers, places, stores, timeline
 from storage.engine import Transaction
 from storage.erasure import Receipt
@@ -127,7 +130,7 @@ def _one(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) 
 def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.get("/<external_id>/timeline")
     @auth.secret(Scope.READ, Scope.ADMIN)
-    @blp.arguments(PageQuery, location="query")
+    @blp.arguments(ToldPageQuery, location="query")
     @blp.response(200, page_of(TimelineEntrySchema))
     @blp.doc(operationId="get_timeline")
     def get_timeline(query: dict[str, Any], external_id: str, principal: Principal) -> Any:
@@ -135,11 +138,13 @@ def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
         with parts.database.read() as tx:
             customer = _find(tx, external_id, principal)
             rows = timeline.page(tx, customer.id, after=behind(query), limit=query["limit"] + 1)
-        return page(rows, query, lambda entry: place(entry.at, entry.id))
+        speaking = voice(Audience.MARKETER)
+        told = [msgspec.structs.replace(row, what=with_words(row.what, speaking)) for row in rows]
+        return page(told, query, lambda entry: place(entry.at, entry.id))
 
     @blp.get("/<external_id>/decisions")
     @auth.secret(Scope.READ, Scope.ADMIN)
-    @blp.arguments(PageQuery, location="query")
+    @blp.arguments(DecisionsQuery, location="query")
     @blp.response(200, BrandDecisionPageSchema)
     @blp.doc(operationId="list_customer_decisions")
     def list_customer_decisions(
@@ -147,7 +152,8 @@ def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     ) -> Any:
         """Why each push, and why each silence; newest first."""
         with parts.database.read() as tx:
-            return decisions_page(tx, _find(tx, external_id, principal).id, query)
+            customer = _find(tx, external_id, principal)
+            return decisions_page(tx, customer.id, query, voice(Audience.MARKETER))
 
     @blp.get("/<external_id>/export")
     @auth.secret(Scope.READ, Scope.ADMIN)

@@ -8,9 +8,11 @@ from flask_smorest import Blueprint
 from domain.access import Principal, Scope
 from domain.errors import NotFound
 from domain.ids import parse_id
+from scheduler.telling.sentences import Audience
 from service.auth import Authenticator
 from service.parts import Parts
 from service.schemas.history import AuditedDecisionSchema
+from service.speaking import in_words, voice
 from storage import history
 
 # Why one choice won over another; every other reason is a rule that forbade something.
@@ -32,11 +34,11 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         with parts.database.read() as tx:
             audited = history.decision(tx, id_, brand_id=principal.brand_id, mode=principal.mode)
             attempts = history.attempts_of_decision(tx, id_)
-        told = audited.told
+        told = in_words(audited.told, voice(Audience.AUDITOR))
         return {
-            **msgspec.structs.asdict(told),
+            **told,
             **msgspec.structs.asdict(audited),
-            "guards": [reason for reason in told.reasons if reason.code not in _OF_THE_CHOICE],
+            "guards": [each for each in told["reasons"] if each.code not in _OF_THE_CHOICE],
             "deliveries": attempts,
         }
 

@@ -6,6 +6,7 @@ from flask_smorest import Blueprint
 
 from domain.access import Principal
 from domain.people import Wheel
+from scheduler.telling.sentences import Audience, Voice
 from service import whereabouts
 from service.api.consents import current
 from service.api.preferences import shown
@@ -14,10 +15,10 @@ from service.erasing import erase
 from service.known import habits, to_the_person
 from service.paging import behind, page, place
 from service.parts import Parts
-from service.schemas.base import PageQuery
-from service.schemas.history import DecisionPageSchema
+from service.schemas.history import DecisionPageSchema, DecisionsQuery
 from service.schemas.me import ErasureReceiptSchema, ExportSchema, MeSchema
 from service.settling import Settling
+from service.speaking import exported_in_words, in_words, locales, voice
 from storage import (
     consents,
     contexts,
@@ -47,13 +48,15 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
 
     @blp.get("/decisions")
     @auth.device
-    @blp.arguments(PageQuery, location="query")
+    @blp.arguments(DecisionsQuery, location="query")
     @blp.response(200, DecisionPageSchema)
     @blp.doc(operationId="list_my_decisions")
     def list_my_decisions(query: dict[str, Any], principal: Principal) -> dict[str, Any]:
         """Why each push, and why each silence; newest first."""
         with parts.database.read() as tx:
-            return decisions_page(tx, principal.customer_id or "", query)
+            customer_id = principal.customer_id or ""
+            speaking = voice(Audience.CUSTOMER, *locales(tx, customer_id))
+            return decisions_page(tx, customer_id, query, speaking)
 
     @blp.get("/export")
     @auth.device
@@ -74,18 +77,28 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     return blp
 
 
-def decisions_page(tx: Transaction, customer_id: str, query: dict[str, Any]) -> dict[str, Any]:
-    """A page of the decisions about this person."""
-    rows = history.decisions(tx, customer_id, after=behind(query), limit=query["limit"] + 1)
-    return page(rows, query, lambda told: place(told.decided_at, told.id))
+def decisions_page(
+    tx: Transaction, customer_id: str, query: dict[str, Any], speaking: Voice
+) -> dict[str, Any]:
+    """A page of the decisions about this person, in words."""
+    rows = history.decisions(
+        tx,
+        customer_id,
+        after=behind(query),
+        limit=query["limit"] + 1,
+        outcome=query.get("outcome"),
+    )
+    found = page(rows, query, lambda told: place(told.decided_at, told.id))
+    return {**found, "data": [in_words(told, speaking) for told in found["data"]]}
 
 
 def exported(tx: Transaction, customer_id: str, parts: Parts) -> dict[str, Any]:
-    """Everything stored of this person."""
+    """Everything stored of this person, the same whoever asks for it."""
+    speaking = voice(Audience.CUSTOMER, *locales(tx, customer_id))
     return {
         "exported_at": parts.clock.now(),
         "customer_id": customer_id,
-        "data": export.export(tx, customer_id),
+        "data": exported_in_words(export.export(tx, customer_id), speaking),
     }
 
 

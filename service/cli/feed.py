@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from scheduler.telling.sentences import Audience, Voice
 from storage import feed
 from storage.engine import Database
 
@@ -61,6 +62,7 @@ class Watcher:
     def __init__(self, database: Database, lines: Feed) -> None:
         self._database = database
         self._lines = lines
+        self._voice = Voice(Audience.MARKETER)
         self._last = feed.FIRST
         self._looking = threading.Lock()
         self._stop = threading.Event()
@@ -104,10 +106,11 @@ class Watcher:
         )
 
     def _tell_decision(self, seen: feed.Seen) -> None:
-        first = seen.reasons[0] if seen.reasons else {}
+        reasons = [self._voice.plain(reason) for reason in seen.reasons]
+        first = reasons[0] if reasons else {}
         sends = seen.outcome == "send"
         about = f"“{seen.offer}” to " if sends else ""
-        hint = f" {first['account']}" if first.get("account") else _hint(seen.reasons)
+        hint = f" {first['account']}" if first.get("account") else _hint(reasons)
         self._lines.tell(
             "decision",
             f"{about}{seen.customer}: {first.get('text', '')}{hint}",
@@ -119,5 +122,5 @@ class Watcher:
             customer=seen.customer,
             offer=seen.offer,
             store=seen.store,
-            reasons=seen.reasons,
+            reasons=reasons,
         )

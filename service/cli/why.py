@@ -3,8 +3,10 @@
 import click
 
 from domain.people import Mode
+from scheduler.telling.sentences import Audience, Voice
 from service.cli.opening import opened, the_brand
 from service.cli.output import explained, json_option, show_json
+from service.speaking import in_words
 from storage import history
 from storage.history import Told
 
@@ -14,34 +16,51 @@ from storage.history import Told
 @click.option("--brand", "slug", help="The brand's slug; needed where there are several.")
 @click.option("--test", "is_test", is_flag=True, help="Look among the test customers.")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 200))
+@click.option(
+    "--audience",
+    default=Audience.MARKETER.value,
+    show_default=True,
+    type=click.Choice([each.value for each in Audience]),
+    help="Who it is told to.",
+)
+@click.option("--locale", help="The language, such as fi; English without it.")
 @json_option
 @explained
-def why(customer: str, slug: str | None, is_test: bool, limit: int, as_json: bool) -> None:
+def why(
+    customer: str,
+    slug: str | None,
+    is_test: bool,
+    limit: int,
+    audience: str,
+    locale: str | None,
+    as_json: bool,
+) -> None:
     """Tell why CUSTOMER (external id or our id) got each push, or did not, newest first."""
     mode = Mode.TEST if is_test else Mode.LIVE
     with opened() as database, database.read() as tx:
         brand = the_brand(tx, slug)
         rows = history.explain_rows(tx, brand_id=brand.id, mode=mode, who=customer, limit=limit)
+    voice = Voice(Audience(audience), [locale])
     if as_json:
-        show_json(rows)
+        show_json([in_words(row, voice) for row in rows])
         return
     for row in rows:
-        click.echo("\n".join(_lines(row)))
+        click.echo("\n".join(_lines(row, voice)))
     if not rows:
         click.echo("Nothing was decided about this customer yet: no moment has come.")
 
 
-def _lines(told: Told) -> list[str]:
+def _lines(told: Told, voice: Voice) -> list[str]:
     at = told.decided_at.strftime("%Y-%m-%d %H:%M:%S UTC")
     where = f" at {told.moment.store}" if told.moment.store else ""
     lines = [
         f"{at}  {told.outcome.value.upper()}  {told.moment.cause}{where}  {told.offer or ''}".rstrip()
     ]
-    for reason in told.reasons:
+    for reason in map(voice.words, told.reasons):
         about = f"[{reason.offer}] " if reason.offer else ""
         lines.append(f"    {about}{reason.text}")
         if reason.account:
             lines.append(f"      {reason.account}")
         if reason.would_change:
-            lines.append(f"      would change it: {reason.would_change}")
+            lines.append(f"      {voice.say('label.would_change', text=reason.would_change)}")
     return lines + [f"    delivery: {each.status}" for each in told.deliveries]

@@ -1,10 +1,20 @@
+from typing import Any
+
 import marshmallow as ma
 
-from domain.decisions import Outcome
+from domain.decisions import Outcome, Reason
 from domain.messages import DeliveryStatus, MessageState
 from domain.people import Mode
+from scheduler.telling.sentences import Audience, Voice
 from service.schemas.base import page_of
+from service.schemas.telling import ToldPageQuery
 from storage.timeline import Kind
+
+
+class DecisionsQuery(ToldPageQuery):
+    """`?outcome=` of lists of decisions; without it all, every silence among them."""
+
+    outcome = ma.fields.Enum(Outcome, by_value=True, load_default=None)
 
 
 class ReasonSchema(ma.Schema):
@@ -60,6 +70,10 @@ DecisionPageSchema = page_of(DecisionSchema)
 
 class BrandReasonSchema(ReasonSchema):
     """A reason with the reckoning behind it, for the brand's own eyes."""
+
+    @ma.pre_dump
+    def _in_words(self, reason: Any, **_: Any) -> Any:
+        return Voice(Audience.MARKETER).words(reason) if isinstance(reason, Reason) else reason
 
     account = ma.fields.Str(
         allow_none=True, metadata={"description": "in chances and the brand's money"}

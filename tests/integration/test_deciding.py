@@ -38,6 +38,7 @@ from storage.models import (
     ProfileRow,
 )
 from tests.integration.stage import LATITUDE, LONGITUDE, OPEN, Stage
+from tests.words import to_the_brand
 
 
 @pytest.fixture
@@ -269,7 +270,7 @@ def test_a_distance_is_asked_of_a_fresh_position_only(small: Stage) -> None:
     small.stand(person, north_m=290)
     decision = small.decide(small.enter(person))
     assert decision.outcome is Outcome.SEND
-    assert "The store is 290 m away." in decision.reasons[0].text
+    assert "The store is 290 m away." in to_the_brand(decision.reasons[0]).text
     small.clock.advance(hours=3, minutes=1)
     assert small.codes(small.enter(person)) == ["no_offer", "position_unknown"]
 

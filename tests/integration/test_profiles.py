@@ -30,6 +30,7 @@ from storage import customers, items, profiles, stores, tastes, visits
 from storage.engine import Database, Transaction
 from storage.models import BrandTastesRow, MessageRow, ProfileRow
 from tests.integration.stage import OPEN, Stage
+from tests.words import to_the_brand
 
 ALL = (Purpose.PUSH, Purpose.HABITS, Purpose.PURCHASES)
 MENU = {"soup": (), "bean-curry": ("vegan",), "steak": ("meat",), "burger": ("meat",)}
@@ -153,10 +154,11 @@ def test_a_withdrawal_takes_back_what_reasons_said_of_a_trait(small: Shop) -> No
     small.orders("anna", *["soup"] * 12)
     small.offer("steak-night", audience=Audience(traits_none=("vegetarian",)))
     moment = small.enter(anna)
-    assert "vegetarian" in small.decide(moment).reasons[1].text
+    assert "vegetarian" in to_the_brand(small.decide(moment).reasons[1]).text
     small.say(anna.customer_id, Purpose.HABITS, granted=False)
     [_, reason] = small.decision(moment).reasons
-    assert (reason.code, reason.text) == ("audience", "It is not for this person.")
+    assert (reason.code, reason.args) == ("audience", {})
+    assert to_the_brand(reason).text == "It is not for this person."
 
 
 def test_one_steak_ends_what_was_inferred(small: Shop) -> None:

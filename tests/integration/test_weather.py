@@ -29,6 +29,7 @@ from storage.engine import Database
 from tests.conftest import NOON
 from tests.integration.skies import FakeHost, answer, drip, flood, hang_up, open_meteo
 from tests.integration.stage import LATITUDE, LONGITUDE, OPEN, Stage
+from tests.words import to_the_brand
 
 KALLIO = Cell.at(latitude=LATITUDE, longitude=LONGITUDE)
 TAMPERE = Cell.at(latitude=61.5, longitude=23.8)
@@ -405,7 +406,7 @@ def test_a_turn_opens_a_moment_for_whoever_is_near(stage: Rainy) -> None:
     assert stage.woken == 1
     decision = stage.decide(moment)
     assert decision.outcome is Outcome.SEND
-    assert "rain, 9 °C" in decision.reasons[0].text
+    assert "rain, 9°C" in to_the_brand(decision.reasons[0]).text
 
 
 def test_rain_that_goes_on_is_no_turn_and_rain_that_comes_back_is_one(stage: Rainy) -> None:

@@ -15,6 +15,7 @@ from scheduler.decide import choose
 from scheduler.decide.choose import Verdict
 from scheduler.decide.score import Model
 from tests.unit.scheduler.decide.makers import NOON, candidate, context, offer, policy
+from tests.words import to_the_brand, to_the_person
 
 SOUP = offer("soup")
 CAKE = offer("cake", margin=12.0, discount=1.5)
@@ -69,7 +70,7 @@ def test_a_visit_that_comes_anyway_is_not_subsidised() -> None:
 def test_an_interruption_dearer_than_the_gain_is_spared() -> None:
     verdict = decide(among(SOUP), SOUP, rules=policy(interruption_price=3.0))
     assert [reason.code for reason in verdict.reasons] == ["not_worth_it"]
-    assert verdict.reasons[0].would_change
+    assert to_the_person(verdict.reasons[0]).would_change
 
 
 def test_information_is_worth_reading_though_it_sells_nothing() -> None:
@@ -168,7 +169,7 @@ def test_an_offer_is_held_for_the_persons_own_much_better_time() -> None:
     verdict = decide(among(SOUP, likely=SOON), SOUP, rules=policy(hold=True))
     assert verdict.outcome is Outcome.HOLD
     assert [reason.code for reason in verdict.reasons] == ["better_later"]
-    assert "Wed 15:00" in verdict.reasons[0].text
+    assert "Wed 15:00" in to_the_person(verdict.reasons[0]).text
 
 
 @pytest.mark.parametrize(
@@ -192,18 +193,21 @@ def test_nothing_is_held_without_a_much_better_time_at_which_it_could_be_said(
 def test_a_send_says_why_in_words() -> None:
     at = context(candidate(SOUP, distance_m=120.0))
     [reason] = decide(at, SOUP).reasons
-    assert reason.text == (
+    told = to_the_brand(reason)
+    assert told.text == (
         "The person has just come into the area of a store. The store is 120 m away."
     )
-    assert reason.account
-    assert reason.account.startswith("A visit has a chance of 0.0 % anyway and")
-    assert " Silence would have won if the interruption cost " in reason.account
+    assert told.account
+    assert told.account.startswith("A visit has a chance of 0% anyway and")
+    assert " Silence would have won if the interruption cost " in told.account
 
 
 @pytest.mark.parametrize("price", [0.01, 50.0])
 def test_the_brands_money_stays_out_of_what_the_person_reads(price: float) -> None:
     rules = policy(interruption_price=price)
     [reason] = decide(among(SOUP), SOUP, rules=rules).reasons
-    assert reason.account
-    assert rules.currency in reason.account
-    assert rules.currency not in f"{reason.text} {reason.would_change}"
+    account = to_the_brand(reason).account
+    assert account
+    assert "€" in account
+    told = to_the_person(reason)
+    assert "€" not in f"{told.text} {told.would_change} {told.account}"

@@ -20,6 +20,7 @@ from domain.offers import (
 from domain.people import Preferences
 from scheduler.decide import eligible
 from tests.unit.scheduler.decide.makers import NOON, candidate, context, offer
+from tests.words import to_the_brand
 
 RAIN = Sky(word=WeatherWord.RAIN, temperature=8.0, wind=6.0)
 BARE_RAIN = Sky(word=WeatherWord.RAIN)
@@ -176,8 +177,8 @@ def test_what_an_offer_lacks_is_told_by_its_code(
     assert (found.code if found else None) == code
     if found:
         assert found.offer == "soup"
-        assert found.text
-        assert found.would_change
+        assert to_the_brand(found).text
+        assert to_the_brand(found).would_change
 
 
 def test_the_cause_of_a_habit_can_be_asked_for() -> None:

@@ -11,6 +11,7 @@ from domain.people import Preferences, Purpose, QuietHours
 from domain.policy import Caps
 from scheduler.decide import guards
 from tests.unit.scheduler.decide.makers import ALL, NOON, context, policy
+from tests.words import to_the_person
 
 LUNCH = QuietHours(from_="12:00", to="13:00")
 NIGHT = QuietHours(from_="21:00", to="08:00")
@@ -132,14 +133,16 @@ def test_a_rule_on_the_person_silences_with_its_code(
 ) -> None:
     found = guards.on_person(context(**person), policy(**rules))
     assert [reason.code for reason in found] == codes
-    assert all(reason.text and reason.would_change for reason in found)
+    told = [to_the_person(reason) for reason in found]
+    assert all(each.text and each.would_change for each in told)
 
 
 def test_a_reason_says_when_it_will_be_different() -> None:
     quiet = guards.quiet_hours(context(), policy(quiet_hours=(LUNCH,)))
     assert quiet
-    assert quiet.text == "It is Wed 12:00; these are hours of silence."
-    assert quiet.would_change == "The hours of silence end at Wed 13:00."
+    told = to_the_person(quiet)
+    assert told.text == "These were hours of silence (Wed 12:00)."
+    assert told.would_change == "The hours of silence end (Wed 13:00)."
 
 
 def test_the_week_that_counts_moves_on_when_its_oldest_push_is_seven_days_old() -> None:
@@ -147,7 +150,8 @@ def test_the_week_that_counts_moves_on_when_its_oldest_push_is_seven_days_old() 
         context(sent_at=(ago(days=6), ago(days=1))), policy(caps=Caps(per_day=None, per_week=2))
     )
     assert found
-    assert found.would_change == "The week that counts moves on at Thu 7 May 12:00."
+    told = to_the_person(found)
+    assert told.would_change == "The week that counts moves on (Thu 7 May, 12:00)."
 
 
 @pytest.mark.parametrize(
