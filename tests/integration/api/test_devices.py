@@ -11,7 +11,6 @@ from domain.access import CredentialKind, Scope
 from domain.clock import ManualClock
 from domain.people import Mode, Purpose
 from domain.settings import Settings
-
 from storage.engine import Database, Transaction
 from storage.models import DeviceRow, IdempotencyRow, PositionRow
 from tests.integration.conftest import Caller, Install, World
@@ -339,3 +338,19 @@ def _kill_target(tx: Transaction, now: datetime) -> str:
     gone = {"target_value": None, "target_dead_at": now, "target_dead_reason": "UNREGISTERED"}
     tx.execute(sa.update(DeviceRow).values(gone))
     return device_id
+
+
+def test_whatever_a_device_asks_it_is_seen_once_a_day(world: World) -> None:
+    phone = world.device(Purpose.PUSH)
+
+    def seen() -> Any:
+        with world.database.read() as tx:
+            return tx.execute(sa.select(DeviceRow.last_seen_at)).scalar_one()
+
+    registered = seen()
+    world.clock.advance(hours=23)
+    phone.get("/v1/me")
+    assert seen() == registered
+    world.clock.advance(hours=2)
+    phone.get("/v1/me")
+    assert seen() == world.clock.now()

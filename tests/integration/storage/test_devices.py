@@ -2,6 +2,7 @@
 
 import threading
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -71,6 +72,7 @@ def test_a_new_install_is_somebody_anonymous(town: Town) -> None:
         credential_id=first.device.id,
         device_id=first.device.id,
         customer_id=first.device.customer_id,
+        seen_at=town.clock.now(),
     )
 
 
@@ -278,3 +280,108 @@ def test_what_waited_for_a_device_is_not_sent_to_it_once_it_signed_out(town: Tow
         (queued,) = messages.claim(tx, lane, now=town.clock.now(), limit=9)
         found = deliveries.addressees(tx, [queued.message], now=town.clock.now())
     assert [each.device_id for each in found[queued.message.id]] == [tablet.id]
+
+
+FID = "cXyZ-0123456789_abcdef"
+
+
+def _kind(town: Town, device: Device) -> tuple[str, str | None]:
+    with town.database.read() as tx:
+        row = tx.execute(sa.select(DeviceRow.__table__).where(DeviceRow.id == device.id)).one()
+    return row.target_kind, row.target_value
+
+
+def _fid(value: str = FID) -> Target:
+    return Target(kind=TargetKind.FID, value=value)
+
+
+def test_an_install_that_moves_from_its_token_to_its_id_stays_one_device(town: Town) -> None:
+    device = town.register("jane", target=f"{FID}:APA91b").device
+    moved = _change(town, device, target=_fid())
+    assert (moved.id, _kind(town, moved)) == (device.id, ("fid", FID))
+
+
+def test_an_id_that_is_registered_anew_takes_the_place_of_its_token(town: Town) -> None:
+    """An app that lost its credential: proved, it is the same device; unproved, the token's device is replaced."""
+    first = town.register("jane", target=f"{FID}:APA91b").device
+
+    def register(external_id: str | None) -> Registered:
+        return town.write(
+            lambda tx: devices.register(
+                tx,
+                msgspec.structs.replace(install(), target=_fid()),
+                brand_id=town.brand.id,
+                mode=Mode.LIVE,
+                now=town.clock.now(),
+                external_id=external_id,
+            )
+        )
+
+    again = register("jane")
+    assert (again.device.id, again.created) == (first.id, False)
+    stranger = register(None)
+    assert stranger.created
+    assert _retired(town, first) == "replaced"
+    assert _kind(town, stranger.device) == ("fid", FID)
+
+
+def test_an_id_is_not_given_up_for_a_token_of_the_same_install(town: Town) -> None:
+    device = town.register("jane", target=f"{FID}:old").device
+    _change(town, device, target=_fid())
+    token = Target(kind=TargetKind.TOKEN, value=f"{FID}:new")
+    assert _kind(town, _change(town, device, target=token)) == ("fid", FID)
+    _again(town, Registered(device=device, credential="", created=False), f"{FID}:new")
+    assert _kind(town, device) == ("fid", FID)
+    other = Target(kind=TargetKind.TOKEN, value=f"{FID[::-1]}:new")
+    assert _kind(town, _change(town, device, target=other)) == ("token", other.value)
+
+
+def test_a_token_comes_back_where_the_id_was_proved_dead(town: Town) -> None:
+    device = town.register("jane", target=f"{FID}:old").device
+    _change(town, device, target=_fid())
+    gone = sa.update(DeviceRow).values(target_value=None, fid=None)
+    town.write(lambda tx: tx.execute(gone) and None)
+    token = Target(kind=TargetKind.TOKEN, value=f"{FID}:new")
+    assert _kind(town, _change(town, device, target=token)) == ("token", token.value)
+
+
+def test_a_new_token_of_an_install_takes_the_place_of_its_old_one(town: Town) -> None:
+    """Two devices of one install: the app lost its credential between two tokens."""
+    first = town.register("jane", target=f"{FID}:old").device
+    second = town.register(target="elsewhere").device
+    _change(town, second, target=Target(kind=TargetKind.TOKEN, value=f"{FID}:new"))
+    assert _retired(town, first) == "target_taken"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "fid"),
+    [
+        (TargetKind.TOKEN, f"{FID}:APA91b", FID),
+        (TargetKind.FID, FID, FID),
+        (TargetKind.TOKEN, FID, None),
+        (TargetKind.TOKEN, "short:APA91b", None),
+        (TargetKind.FID, "an-id-of-another-form", None),
+    ],
+)
+def test_a_target_tells_its_install_where_it_has_firebases_form(
+    kind: TargetKind, value: str, fid: str | None
+) -> None:
+    assert Target(kind=kind, value=value).fid == fid
+
+
+def test_a_check_in_that_changes_nothing_still_counts_as_seen(town: Town) -> None:
+    device = town.register("jane").device
+    town.clock.advance(days=3)
+    _change(town, device)
+    with town.database.read() as tx:
+        seen = tx.execute(sa.select(DeviceRow.last_seen_at)).scalar_one()
+    assert seen == town.clock.now()
+
+
+def test_a_check_in_clears_a_target_of_suspicion(town: Town) -> None:
+    device = town.register("jane", target="t").device
+    doubt = sa.update(DeviceRow).values(suspect_at=town.clock.now(), suspect_reason="UNREGISTERED")
+    town.write(lambda tx: tx.execute(doubt) and None)
+    _change(town, device, target=Target(kind=TargetKind.TOKEN, value="t"))
+    with town.database.read() as tx:
+        assert tx.execute(sa.select(DeviceRow.suspect_at)).scalar_one() is None
