@@ -70,6 +70,24 @@ def decide(context: Context, offers: Sequence[Offer], policy: Policy, model: Mod
     return _held_out(context, policy, verdict)
 
 
+def chances(
+    context: Context, offers: Sequence[Offer], policy: Policy, model: Model
+) -> dict[str | None, float]:
+    """How probable `decide` is to say each of the offers, by id, and to be silent or wait (None); the holdout left aside.
+
+    Not clipped. Where something is sampled, given the draws that are counted and not which of them comes first: by that the
+    weight of what was chosen is exact, however few the draws.
+    """
+    if guards.on_person(context, policy):
+        return {None: 1.0}
+    fitting, _ = _sift(context, offers)
+    if not fitting:
+        return {None: 1.0}
+    choosing = _Choosing(context, policy, model, Reader(context.learned))
+    scores = [choosing.scale.score(*each) for each in fitting]
+    return choosing.chances(scores, seed_of(context.moment_id))
+
+
 def _alternatives(scores: Sequence[Score], ruled_out: Sequence[Reason]) -> tuple[Alternative, ...]:
     """What there was to choose from: first what fitted, each in the order of the context."""
     fitted = [
@@ -117,13 +135,9 @@ class _Choosing:
         if self._policy.exploration <= 0:
             return verdict
         lots = Lots(scores, seed=seed, floor=self._policy.exploration)
-        speaks = verdict.outcome is Outcome.SEND
-        # What each option comes to. By its own best time a held offer is waited for, and silence is part of the waiting.
-        silence = None if speaks else verdict.outcome
-        sampled = [verdict.outcome if each is best and best.gain > 0 else each for each in scores]
-        by_lot = [verdict.outcome if each is best and speaks else each for each in scores]
-        of: Score | Outcome | None = lots.picked([*sampled, silence], [*by_lot, silence])
-        propensity = lots.propensity([*sampled, silence], [*by_lot, silence], of)
+        sampled, by_lot = _options(scores, best, verdict)
+        of = lots.picked(sampled, by_lot)
+        propensity = lots.propensity(sampled, by_lot, of)
         if of is verdict.outcome:
             chosen = verdict
         elif of is None:
@@ -132,6 +146,24 @@ class _Choosing:
             assert isinstance(of, Score), "any other option is a score"
             chosen = self._explored(of)
         return msgspec.structs.replace(chosen, propensity=propensity)
+
+    def chances(self, scores: list[Score], seed: int) -> dict[str | None, float]:
+        """How probable each offer is to be said, by id, and silence (None)."""
+        best = max(scores, key=lambda each: (each.gain, each.offer.external_id))
+        verdict = self._best(best)
+        spoken = best.offer.id if verdict.outcome is Outcome.SEND else None
+        if self._policy.exploration <= 0:
+            return {spoken: 1.0}
+        lots = Lots(scores, seed=seed, floor=self._policy.exploration)
+        sampled, by_lot = (
+            [
+                each.offer.id if isinstance(each, Score) else spoken if each else None
+                for each in some
+            ]
+            for some in _options(scores, best, verdict)
+        )
+        found = lots.chances(sampled, by_lot)
+        return {None if of is None else str(of): chance for of, chance in found.items()}
 
     def _best(self, best: Score) -> Verdict:
         if best.gain <= 0:
@@ -204,6 +236,19 @@ class _Choosing:
             anyway=score.anyway,
             odds=score.odds,
         )
+
+
+def _options(
+    scores: list[Score], best: Score, verdict: Verdict
+) -> tuple[list[Score | Outcome | None], list[Score | Outcome | None]]:
+    """What each option comes to where it is sampled, and by lot. By its own best time a held offer is waited for, and silence
+    is part of the waiting.
+    """
+    speaks = verdict.outcome is Outcome.SEND
+    silence = None if speaks else verdict.outcome
+    sampled = [verdict.outcome if each is best and best.gain > 0 else each for each in scores]
+    by_lot = [verdict.outcome if each is best and speaks else each for each in scores]
+    return [*sampled, silence], [*by_lot, silence]
 
 
 def _held_out(context: Context, policy: Policy, verdict: Verdict) -> Verdict:

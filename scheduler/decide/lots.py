@@ -9,7 +9,8 @@ of draws, the first of which is the one that counts.
 """
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -44,10 +45,26 @@ class Lots:
 
     def propensity(self, sampled: Sequence[object], by_lot: Sequence[object], of: object) -> float:
         """The probability that `of` is drawn by either lot, to within 1/64 of the sampling, clipped to [0.05, 0.95]."""
-        counts = np.bincount(self._picks, minlength=len(sampled))
-        share = sum(int(counts[n]) for n, each in enumerate(sampled) if each is of) / DRAWS
+        share = math.fsum(each for n, each in enumerate(self.shares) if sampled[n] is of)
         even = sum(each is of for each in by_lot) / len(by_lot)
         return min(max((1 - self._floor) * share + self._floor * even, LEAST), MOST)
+
+    def chances(
+        self, sampled: Sequence[Hashable], by_lot: Sequence[Hashable]
+    ) -> dict[Hashable, float]:
+        """The same of every option that is named, but not clipped; they add up to 1."""
+        found: dict[Hashable, float] = {}
+        for share, of, else_ in zip(self.shares, sampled, by_lot, strict=True):
+            found[of] = found.get(of, 0.0) + (1 - self._floor) * share
+            found[else_] = found.get(else_, 0.0) + self._floor / len(by_lot)
+        return found
+
+    @cached_property
+    def shares(self) -> list[float]:
+        """The share of the draws in which the sampling picks each option."""
+        counts = np.bincount(self._picks, minlength=len(self._scores) + 1)
+        shares: list[float] = (counts / DRAWS).tolist()
+        return shares
 
     @cached_property
     def _picks(self) -> NDArray[np.intp]:
