@@ -25,8 +25,7 @@ class Settings(Value):
     fcm_concurrency: int | None = None  # None: what fits the transport
     fcm_quota_per_minute: int = 600_000
     fcm_quarter_hours: Literal["avoid", "ignore"] | None = None  # None: avoided at Google's
-    fcm_quota_per_minute: int = 600_000
-    fcm_quarter_hours: Literal["avoid", "ignore"] | None = None  # None: avoided at Google's
+    alert_urls: str | None = None
     webhook_networks: str = ""
     webhook_ca_file: str | None = None
     weather_provider: Literal["open-meteo", "met-norway", "recorded", "none"] = "none"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from domain.settings import Settings
+from notifiers import alerts
 from notifiers.address_guard import networks
 
 PREFIX = "WHENABOUTS_"
@@ -114,6 +115,7 @@ _CHECKS = {
     "fcm_endpoint": _web_address,
     "fcm_credentials": _account,
     "fcm_ca_file": _certificates,
+    "alert_urls": alerts.check,
     "webhook_networks": networks,
     "webhook_ca_file": _certificates,
     "weather_url": _web_address,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 
 import structlog
 
@@ -13,6 +14,7 @@ from domain.clock import Clock
 from domain.errors import Busy, Refusal
 from domain.ids import new_id
 from domain.settings import Settings
+from notifiers.alerts import Alerts
 from notifiers.identity import FirebaseIdentity
 from scheduler import recheck
 from scheduler.closing import Closing
@@ -33,13 +35,15 @@ from service.metrics import Metrics, ProjectState
 from service.outlets import Outlets
 from service.parts import Parts
 from service.server import Server
-from storage import heartbeats, messages, migrate
+from service.watching import Lookout, Watchman
+from storage import heartbeats, messages, migrate, offer_checks
 from storage.engine import Database, Transaction
 
 ROLES = ("api", "engine", "sender")
 SILENT_S = 30.0  # without a heartbeat for so long a role counts as gone
 # Above the time-out of a POST: its start, its access token, and the record of its outcome on a slow store.
 LEASE_MARGIN_S = 15.0
+_PROMPT_JOBS = ("heartbeat", "decide", "dispatch", "sweep", "dwell")  # which never take long
 _log = structlog.get_logger()
 
 
@@ -53,6 +57,7 @@ class Process:
         self._id = new_id()
         self._stopping = threading.Event()
         self._singles: list[Single] = []
+        self._ticked: dict[str, float] = {}
         self.database = Database(settings.database_url, pool_size=settings.threads + 8)
         self._lock = self._admit()
         self.metrics = Metrics()
@@ -76,6 +81,7 @@ class Process:
             else None
         )
         self._watch_backlog()
+        self._watchman = self._lookout(settings.alert_urls) if settings.alert_urls else None
 
     @property
     def url(self) -> str:
@@ -88,6 +94,8 @@ class Process:
                 _log.warning("deliveries_unknown", count=lost, why="their sender died")
         self._beat()
         self._loop.start()
+        if self._watchman:
+            self._watchman.start()
         if self._server:
             self._server.start()
         _log.info("started", roles=",".join(self._roles), url=self.url or None)
@@ -95,6 +103,8 @@ class Process:
     def stop(self) -> None:
         """Readiness off, no new work, requests and POSTs under way end, then the database closes."""
         self._stopping.set()
+        if self._watchman:
+            self._watchman.stop()
         if self._server:
             self._server.stop()
         self._loop.stop()
@@ -206,14 +216,32 @@ class Process:
 
     def _timed(self, job: Job) -> Job:
         def run() -> object:
+        if job.name in _PROMPT_JOBS:
+            self._ticked[job.name] = time.monotonic()
+
             started = time.perf_counter()
             result = job.run()
             self.metrics.ticked(job.name, time.perf_counter() - started)
             return result
+            if job.name in _PROMPT_JOBS:
+                self._ticked[job.name] = time.monotonic()
 
         return job._replace(run=run)
 
     def _waking(self, work: Callable[[], bool]) -> Callable[[], bool]:
+    def _lookout(self, addresses: str) -> Watchman:
+        """Tells operators what is wrong. What the roles share is looked at by one process at a time."""
+        lookout = Lookout(
+            database=self.database,
+            clock=self._clock,
+            owner=self._id,
+            roles=ROLES,
+            silent_s=SILENT_S,
+            ticked=self._ticked,
+            breakers=self._dispatcher.manners.breakers if self._dispatcher else dict,
+        )
+        return Watchman(gather=lookout.findings, tells=Alerts(addresses), where=gethostname())
+
         def run() -> bool:
             happened = work()
             if happened:

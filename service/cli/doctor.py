@@ -13,6 +13,7 @@ from domain.policy import Brand
 from domain.settings import Settings
 from domain.values import Value
 from notifiers import transports
+from notifiers.alerts import Alerts
 from notifiers.firebase import AccountUnusable, FirebaseNotifier
 from scheduler.pacing import SHARE
 from scheduler.weather import client
@@ -45,11 +46,17 @@ class Finding(Value):
 
 
 @click.command()
+@click.option(
+    "--alert-test",
+    is_flag=True,
+    help="Send a test to each of WHENABOUTS_ALERT_URLS, and nothing else.",
+)
 @json_option
 @explained
-def doctor(as_json: bool) -> None:
+def doctor(alert_test: bool, as_json: bool) -> None:
     """Look at everything a working service needs; exit code 3 where something is broken."""
-    findings = list(examine(settings()))
+    chosen = settings()
+    findings = list(_told(chosen) if alert_test else examine(chosen))
     if as_json:
         show_json(findings)
     else:
@@ -66,6 +73,7 @@ def examine(chosen: Settings) -> Iterator[Finding]:
     yield _ok("settings", "all are known and well-formed")
     yield _weather(chosen)
     yield _geocoder(chosen)
+    yield _alerts(chosen)
     database = connect(chosen)
     try:
         schema = _schema(database)
@@ -244,6 +252,35 @@ def _geocoder(chosen: Settings) -> Finding:
     except Refusal as refusal:
         return _broken("geocoder", refusal.detail, "Correct WHENABOUTS_GEOCODER_URL, or start it.")
     return _ok("geocoder", f"{geocoder.url} answers")
+
+
+def _alerts(chosen: Settings) -> Finding:
+    if not chosen.alert_urls:
+        return _ok("alerts", "are switched off: nobody is told when something breaks")
+    count = len(Alerts(chosen.alert_urls))
+    return _ok(
+        "alerts", f"go {count} way{'s' * (count > 1)}; `whenabouts doctor --alert-test` tries"
+    )
+
+
+def _told(chosen: Settings) -> Iterator[Finding]:
+    """A test to each way."""
+    if not chosen.alert_urls:
+        yield _broken(
+            "alerts", "are switched off", "Set WHENABOUTS_ALERT_URLS; see docs/alerts.md."
+        )
+        return
+    text = "This is a test. If you can read it, alerts reach you."
+    for told in Alerts(chosen.alert_urls).tell("Whenabouts: a test", text, mood="info"):
+        part = f"alert {told.place} ({told.kind})"
+        if told.taken:
+            yield _ok(part, "was taken")
+        else:
+            yield _broken(
+                part,
+                "was not taken",
+                "Check its address and password, and whether this host may reach it.",
+            )
 
 
 def _ok(part: str, text: str) -> Finding:
