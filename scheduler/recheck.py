@@ -4,29 +4,30 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
-
-from domain.context import Ground, Known
-from domain.decisions import Moment, Reason
-from domain.people import Consents, Purpose
-from scheduler.context.build import person, scene
-from scheduler.context.premises import Premises
+from domain.context import Context
+from domain.decisions import Reason
+from domain.people import Purpose
+from domain.policy import Brand
+from scheduler.context.clock import first_zone
 from scheduler.decide import guards
 from scheduler.loading import MEMORY
-from storage import brands, consents, contexts, customers, offers
-from storage.contexts import Phones
+from storage import brands, offers, rechecks
 from storage.engine import Transaction
 from storage.messages import Queued
+from storage.rechecks import Person
 
-_NOWHERE = Premises(())
 _NEEDED = (Purpose.PUSH, Purpose.LOCATION, Purpose.HABITS)  # what a cause can ask for
 
 
 class _Around(NamedTuple):
-    """What the rules on the person ask for, for a whole batch: nothing of places, habits or the sky."""
+    """What the rules on the person ask for, for a whole batch: nothing of places, habits or the sky.
 
-    grounds: dict[str, Ground]  # by brand
-    people: dict[str, Known]
+    All of it is read anew for each batch, the policy with its kill switch too: nothing here may be remembered.
+    """
+
+    brands: dict[str, Brand]
+    offered: set[str]
+    people: dict[str, Person]
 
 
 def reasons_against(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Reason]:
@@ -35,69 +36,44 @@ def reasons_against(tx: Transaction, queued: Sequence[Queued], now: datetime) ->
     Looks at consent, pause, kill switch, permission, quiet hours, caps, the message's life, and whether the offer is
     still offered. A person who is gone is a reason too.
     """
-    around = _Around(_grounds(tx, queued, now), _people(tx, queued, now))
+    around = _around(tx, queued, now)
     checked = {each.message.id: _reason(each, around, now) for each in queued}
     return {message_id: reason for message_id, reason in checked.items() if reason}
 
 
-def _grounds(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Ground]:
-    return {
-        brand_id: Ground(
-            brand=brands.by_id(tx, brand_id), offers=tuple(offers.active(tx, brand_id, now))
-        )
-        for brand_id in sorted({each.message.brand_id for each in queued})
-    }
-
-
-def _people(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Known]:
-    ids = sorted({each.message.customer_id for each in queued})
-    phones = contexts.phones(tx, ids)
-    allowed = consents.of_many(tx, ids, _NEEDED)
-    sent = contexts.sends(tx, ids, since=now - MEMORY)
-    return {
-        id_: Known(
-            customer=customer,
-            preferences=preferences,
-            consents=allowed.get(id_, Consents()),
-            reach=phones.get(id_, Phones()).reach,
-            zones=phones.get(id_, Phones()).zones,
-            sent=tuple(sent.get(id_, ())),
-        )
-        for id_, (customer, preferences) in customers.of_many(tx, ids).items()
-    }
-
-
-def _moment(each: Queued) -> Moment:
-    """The moment of the decision, living as long as its message."""
-    message = each.message
-    return Moment(
-        id=each.moment_id,
-        brand_id=message.brand_id,
-        mode=message.mode,
-        customer_id=message.customer_id,
-        cause=each.cause,
-        key="",
-        due_at=each.decided_at,
-        expires_at=message.expires_at,
+def _around(tx: Transaction, queued: Sequence[Queued], now: datetime) -> _Around:
+    owners = sorted({each.message.brand_id for each in queued})
+    said = sorted({each.message.offer_id for each in queued})
+    who = sorted({each.message.customer_id for each in queued})
+    return _Around(
+        brands=brands.of_many(tx, owners),
+        offered=offers.still_active(tx, said, now),
+        people=rechecks.people(tx, who, _NEEDED, since=now - MEMORY),
     )
 
 
 def _reason(each: Queued, around: _Around, now: datetime) -> Reason | None:
-    known = around.people.get(each.message.customer_id)
-    if known is None:
+    person = around.people.get(each.message.customer_id)
+    if person is None:
         return Reason(code="customer_gone", text="The person is no longer known.")
-    ground = around.grounds[each.message.brand_id]
-    if all(offer.id != each.message.offer_id for offer in ground.offers):
+    if each.message.offer_id not in around.offered:
         return Reason(code="offer_ended", text="The offer is no longer offered.")
-    at = scene(_moment(each), _without(known, each), ground, _NOWHERE, now=now)
-    return next(iter(guards.on_person(person(at), ground.brand.policy)), None)
+    brand = around.brands[each.message.brand_id]
+    return next(iter(guards.on_person(_context(each, person, brand, now), brand.policy)), None)
 
 
-def _without(known: Known, each: Queued) -> Known:
-    """The person's sends but for this very one, which must not count against itself."""
-    sent = tuple(
-        one
-        for one in known.sent
-        if (one.offer_id, one.at) != (each.message.offer_id, each.decided_at)
+def _context(each: Queued, person: Person, brand: Brand, now: datetime) -> Context:
+    """What the rules on the person look at. This very message must not count against itself."""
+    zone = first_zone((*person.zones, brand.time_zone))
+    own = each.message.decision_id
+    return Context(
+        moment_id=each.moment_id,
+        cause=each.cause,
+        decided_at=now,
+        expires_at=each.message.expires_at,
+        zone=zone.key if zone else None,
+        permits=person.permits,
+        reach=person.reach,
+        preferences=person.preferences,
+        sent_at=tuple(at for decision_id, at in person.sends.items() if decision_id != own),
     )
-    return msgspec.structs.replace(known, sent=sent)

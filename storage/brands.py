@@ -1,6 +1,7 @@
 """Brands and their policy."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -12,7 +13,7 @@ from domain.policy import Brand, Policy
 from storage import holdouts
 from storage.engine import Transaction
 from storage.models import BrandRow
-from storage.sql import insert, locked
+from storage.sql import among, insert, locked
 
 _ZONE = sa.select(BrandRow.time_zone).where(BrandRow.id == sa.bindparam("brand"))
 
@@ -51,6 +52,12 @@ def create(
 
 def by_id(tx: Transaction, brand_id: str) -> Brand:
     return _one(tx, sa.select(BrandRow.__table__).where(BrandRow.id == brand_id))
+
+
+def of_many(tx: Transaction, brand_ids: Collection[str]) -> dict[str, Brand]:
+    """The brands of these ids, each read anew."""
+    rows = tx.execute(sa.select(BrandRow.__table__).where(among(tx, BrandRow.id, brand_ids)))
+    return {row.id: _brand(row) for row in rows}
 
 
 def by_slug(tx: Transaction, slug: str) -> Brand:

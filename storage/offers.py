@@ -1,6 +1,6 @@
 """Offers of a brand, every revision of them, and the counters of their sends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from domain.people import Mode
 from storage import stores
 from storage.engine import Transaction
 from storage.models import OfferCounterRow, OfferRevisionRow, OfferRow
-from storage.sql import locked
+from storage.sql import among, locked
 
 IN_ALL = ""  # the counter of all days together
 
@@ -71,6 +71,15 @@ def active(tx: Transaction, brand_id: str, at: datetime | None = None) -> list[O
     query = sa.select(OfferRow.__table__).where(*_there(brand_id)).order_by(OfferRow.id)
     offers = (_offer(row) for row in tx.execute(query))
     return [offer for offer in offers if offer.body.active and not _ended(offer.body, at)]
+
+
+def still_active(tx: Transaction, offer_ids: Collection[str], at: datetime) -> set[str]:
+    """Those of these offers that are switched on and whose life has not ended by then."""
+    query = sa.select(OfferRow.__table__).where(
+        among(tx, OfferRow.id, offer_ids), OfferRow.deleted_at.is_(None)
+    )
+    offers = (_offer(row) for row in tx.execute(query))
+    return {offer.id for offer in offers if offer.body.active and not _ended(offer.body, at)}
 
 
 def as_of(tx: Transaction, offer_id: str, revision: int) -> Offer | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -29,10 +29,14 @@ def among(tx: Transaction, column: Any, ids: Collection[str]) -> sa.ColumnElemen
     if tx.dialect.name != "postgresql":
         found: sa.ColumnElement[bool] = column.in_(list(ids))
         return found
-    one: sa.ColumnElement[bool] = column == sa.any_(
-        sa.bindparam(None, list(ids), type_=postgresql.ARRAY(Id))
-    )
+    array = sa.cast(sa.bindparam(None, array_of(ids)), postgresql.ARRAY(Id))
+    one: sa.ColumnElement[bool] = column == sa.any_(array)
     return one
+
+
+def array_of(ids: Iterable[str]) -> str:
+    """Ids as PostgreSQL writes an array of them; the driver would look at each one's type."""
+    return "{" + ",".join(ids) + "}"
 
 
 def add_rows(
