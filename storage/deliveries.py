@@ -7,7 +7,8 @@ device, so that nothing is ever posted twice. Everything here works on batches, 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -27,7 +28,7 @@ from storage import targets, webhooks
 from storage.engine import Transaction
 from storage.models import DeliveryRow, DeviceRow, MessageRow
 from storage.models.base import Id, UtcTime
-from storage.sql import among, lease_now, locked
+from storage.sql import among, array_of, lease_now
 
 UNFINISHED = (MessageState.QUEUED, MessageState.SENDING)
 _LONGEST_DETAIL = 300
@@ -89,8 +90,50 @@ _ADDRESSEES = (
 )
 # Told what it wrote, SQLAlchemy sends a batch of rows as one statement.
 _ADD = sa.insert(DeliveryRow).returning(DeliveryRow.id)
-_STATUSES = sa.select(DeliveryRow.message_id, DeliveryRow.status)
 
+
+def _is(column: Any, *wanted: StrEnum) -> sa.ColumnElement[bool]:
+    """Whether a row that is found by its id has one of these states, said so that no index of such states answers it.
+
+    Rows pass through those indexes so fast that they are full of dead ones, which the planner knows nothing of.
+    """
+    others: sa.ColumnElement[bool] = column.not_in(
+        [each for each in type(wanted[0]) if each not in wanted]
+    )
+    return others
+
+
+# What decides a message's state, the strongest first: nothing is final while one is on the way; one device reached is
+# enough to call it sent; a lost answer makes it unknown; else it failed.
+_DECIDE = (
+    (DeliveryStatus.SENDING, MessageState.SENDING),
+    (DeliveryStatus.ACCEPTED, MessageState.SENT),
+    (DeliveryStatus.UNKNOWN, MessageState.UNKNOWN),
+)
+_RANK = sa.case(
+    {status: rank for rank, (status, _) in enumerate(_DECIDE)},
+    value=DeliveryRow.status,
+    else_=len(_DECIDE),
+)
+# Looked up message by message: a join would be planned by what is known of a table that was empty a minute ago.
+_DECIDING = (
+    sa.select(sa.func.min(_RANK))
+    .where(DeliveryRow.message_id == MessageRow.id)
+    .correlate(MessageRow)
+    .scalar_subquery()
+)
+_SETTLE = (
+    sa.update(MessageRow)
+    .where(_is(MessageRow.state, MessageState.SENDING), _DECIDING > 0)
+    .values(
+        state=sa.case(
+            {rank: state for rank, (_, state) in enumerate(_DECIDE)},
+            value=_DECIDING,
+            else_=MessageState.FAILED,
+        ),
+        finished_at=sa.bindparam("now"),
+    )
+)
 
 _OF_EACH: dict[str, Any] = {
     "id": Id,
@@ -109,7 +152,10 @@ _OF_ALL: dict[str, Any] = {
 
 def _unnested() -> Any:
     """Many rows as a few parameters, one array for each column: the driver reads hundreds of parameters slowly."""
-    arrays = [sa.bindparam(name, type_=postgresql.ARRAY(type_)) for name, type_ in _OF_EACH.items()]
+    arrays = [
+        sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.ARRAY(type_))
+        for name, type_ in _OF_EACH.items()
+    ]
     columns: list[Any] = [sa.column(name, type_) for name, type_ in _OF_EACH.items()]
     rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
     shared = [sa.bindparam(name, type_=type_) for name, type_ in _OF_ALL.items()]
@@ -127,7 +173,7 @@ def _ending(pairs: Any) -> Any:
     return (
         sa.update(DeliveryRow)
         .where(DeliveryRow.id == sa.cast(name.c.key, Id), DeliveryRow.owner == sa.bindparam("by"))
-        .where(DeliveryRow.status == DeliveryStatus.SENDING)
+        .where(_is(DeliveryRow.status, DeliveryStatus.SENDING))
         .values(
             status=sa.bindparam("outcome"),
             provider_id=name.c.value,
@@ -151,14 +197,15 @@ def addressees(
     found: defaultdict[str, list[Addressee]] = defaultdict(list)
     ids = [message.id for message in messages]
     given = {"android_since": now - ANDROID_EXPIRES_AFTER}
-    for row in tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids)), given):
-        found[row.message_id].append(
+    rows = tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids)), given)
+    for message_id, device_id, platform, kind, value, permission, last_seen_at in rows.all():
+        found[message_id].append(
             Addressee(
-                device_id=row.id,
-                platform=Platform(row.platform),
-                target=Target(kind=TargetKind(row.target_kind), value=row.target_value),
-                permission=Permission(row.push_permission),
-                last_seen_at=row.last_seen_at,
+                device_id=device_id,
+                platform=Platform(platform),
+                target=Target(kind=TargetKind(kind), value=value),
+                permission=Permission(permission),
+                last_seen_at=last_seen_at,
             )
         )
     return found
@@ -234,12 +281,13 @@ def record(
 
     The others were taken over as unknown meanwhile, or erased.
     """
-    alike: defaultdict[Outcome, list[str]] = defaultdict(list)
-    for delivery_id, outcome in outcomes.items():
-        alike[_without_name(outcome)].append(delivery_id)
+    alike: defaultdict[_Kind, dict[str, str | None]] = defaultdict(dict)
+    for delivery_id, each in outcomes.items():
+        alike[_Kind(each.status, each.error_code, each.detail, each.retire, each.spared)][
+            delivery_id
+        ] = each.provider_id
     recorded: dict[str, tuple[str, str]] = {}
-    for outcome, ids in alike.items():
-        names = {one: outcomes[one].provider_id for one in ids}
+    for outcome, names in alike.items():
         mine = _ended(tx, outcome, names, owner=owner, now=now)
         recorded |= mine
         if outcome.retire and mine:
@@ -300,33 +348,16 @@ def settle(tx: Transaction, message_ids: Collection[str], *, now: datetime) -> N
         return
     # Locked in one order by everybody, and before their deliveries are read: of two senders that report the last two
     # deliveries of a message, the second sees the first one's.
-    sending = sa.select(MessageRow.id).where(
-        among(tx, MessageRow.id, message_ids), MessageRow.state == MessageState.SENDING
-    )
-    ids = list(tx.execute(locked(tx, sending.order_by(MessageRow.id))).scalars())
-    statuses: defaultdict[str, set[str]] = defaultdict(set)
-    for message_id, status in tx.execute(_STATUSES.where(among(tx, DeliveryRow.message_id, ids))):
-        statuses[message_id].add(status)
-    alike: defaultdict[MessageState, list[str]] = defaultdict(list)
-    for message_id in ids:
-        if DeliveryStatus.SENDING not in statuses[message_id]:
-            alike[final_state(statuses[message_id])].append(message_id)
-    for state, ended in alike.items():
-        _set_states(tx, ended, state, finished_at=now)
-
-
-def final_state(statuses: set[str]) -> MessageState:
-    """One device reached is enough to call it sent; a lost answer makes it unknown; else it failed."""
-    if DeliveryStatus.ACCEPTED in statuses:
-        return MessageState.SENT
-    if DeliveryStatus.UNKNOWN in statuses:
-        return MessageState.UNKNOWN
-    return MessageState.FAILED
+    if tx.dialect.name == "postgresql":
+        held = sa.select(MessageRow.id).where(among(tx, MessageRow.id, message_ids))
+        held = held.order_by(MessageRow.id).with_for_update()
+        tx.execute(sa.select(sa.func.count()).select_from(held.subquery()))
+    tx.execute(_SETTLE.where(among(tx, MessageRow.id, message_ids)), {"now": now})
 
 
 def _ended(
     tx: Transaction,
-    outcome: Outcome,
+    outcome: "_Kind",
     names: Mapping[str, str | None],
     *,
     owner: str,
@@ -342,25 +373,24 @@ def _ended(
         "now": now,
     }
     rows = tx.execute(_END[tx.dialect.name], given)
-    return {row.id: (row.message_id, row.device_id) for row in rows}
+    return {id_: (message_id, device_id) for id_, message_id, device_id in rows}
 
 
-def _without_name(outcome: Outcome) -> Outcome:
-    """What deliveries can have in common: all but the provider's name for each."""
-    return Outcome(
-        status=outcome.status,
-        error_code=outcome.error_code,
-        detail=outcome.detail,
-        retire=outcome.retire,
-        spared=outcome.spared,
-    )
+class _Kind(NamedTuple):
+    """What outcomes can have in common: all but the provider's name for each."""
+
+    status: DeliveryStatus
+    error_code: str | None
+    detail: str | None
+    retire: bool
+    spared: bool
 
 
 def _set_states(tx: Transaction, ids: Sequence[str], state: MessageState, **more: object) -> None:
     if ids:
         tx.execute(
             sa.update(MessageRow)
-            .where(among(tx, MessageRow.id, ids), MessageRow.state.in_(UNFINISHED))
+            .where(among(tx, MessageRow.id, ids), _is(MessageRow.state, *UNFINISHED))
             .values(state=state, **more)
         )
 
@@ -369,7 +399,8 @@ def _add(tx: Transaction, rows: Sequence[dict[str, object]], shared: dict[str, o
     if tx.dialect.name != "postgresql":
         tx.execute(_ADD, [row | shared for row in rows])
         return
-    tx.execute(_ADD_UNNESTED, {name: [row[name] for row in rows] for name in _OF_EACH} | shared)
+    arrays = {name: array_of([str(row[name]) for row in rows]) for name in _OF_EACH}
+    tx.execute(_ADD_UNNESTED, arrays | shared)
 
 
 def _closed(unsent: Unsent, device: Addressee, now: datetime) -> dict[str, object]:

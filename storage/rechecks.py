@@ -57,8 +57,7 @@ def people(
     """Everybody of these who is still known, by id, with what was sent to them since then."""
     query = _query(tx.dialect.name).where(among(tx, CustomerRow.id, customer_ids))
     rows = tx.execute(query, {"purposes": list(purposes), "since": since})
-    found = {customer_id: _person(_decode(document)) for customer_id, document in rows}
-    return found
+    return {customer_id: _person(_decode(document)) for customer_id, document in rows}
 
 
 def _person(found: _Document) -> Person:
@@ -75,7 +74,8 @@ def _person(found: _Document) -> Person:
         reach=reach,
         zones=(*zones, found.time_zone) if found.time_zone else tuple(zones),
         sends={
-            decision_id: _EPOCH + timedelta(microseconds=at) for decision_id, at in found.sends or ()
+            decision_id: _EPOCH + timedelta(microseconds=at)
+            for decision_id, at in found.sends or ()
         },
     )
 
