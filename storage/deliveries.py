@@ -146,7 +146,6 @@ _OF_ALL: dict[str, Any] = {
     "status": sa.String(),
     "attempted_at": UtcTime(),
     "owner": Id,
-    "lease_until": UtcTime(),
 }
 
 
@@ -159,8 +158,10 @@ def _unnested() -> Any:
     columns: list[Any] = [sa.column(name, type_) for name, type_ in _OF_EACH.items()]
     rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
     shared = [sa.bindparam(name, type_=type_) for name, type_ in _OF_ALL.items()]
+    until = sa.func.clock_timestamp() + sa.bindparam("lease", type_=sa.Interval)
     return sa.insert(DeliveryRow).from_select(
-        [*_OF_EACH, *_OF_ALL], sa.select(*[rows.c[name] for name in _OF_EACH], *shared)
+        [*_OF_EACH, *_OF_ALL, "lease_until"],
+        sa.select(*[rows.c[name] for name in _OF_EACH], *shared, until),
     )
 
 
@@ -222,7 +223,6 @@ def intend(
     """Writes the intents to POST each message to its addressees; the leases run on the database's clock."""
     if not wanted:
         return []
-    until = lease_now(tx) + timedelta(seconds=lease_s)
     intents: list[Intent] = []
     rows: list[dict[str, object]] = []
     for message, devices in wanted:
@@ -234,9 +234,8 @@ def intend(
         "status": DeliveryStatus.SENDING,
         "attempted_at": now,
         "owner": owner,
-        "lease_until": until,
     }
-    _add(tx, rows, shared)
+    _add(tx, rows, shared, lease=timedelta(seconds=lease_s))
     _set_states(tx, [message.id for message, _ in wanted], MessageState.SENDING)
     return intents
 
@@ -373,7 +372,7 @@ def _ended(
         "now": now,
     }
     rows = tx.execute(_END[tx.dialect.name], given)
-    return {id_: (message_id, device_id) for id_, message_id, device_id in rows}
+    return {id_: (message_id, device_id) for id_, message_id, device_id in rows.all()}
 
 
 class _Kind(NamedTuple):
@@ -395,12 +394,19 @@ def _set_states(tx: Transaction, ids: Sequence[str], state: MessageState, **more
         )
 
 
-def _add(tx: Transaction, rows: Sequence[dict[str, object]], shared: dict[str, object]) -> None:
+def _add(
+    tx: Transaction,
+    rows: Sequence[dict[str, object]],
+    shared: dict[str, object],
+    *,
+    lease: timedelta,
+) -> None:
     if tx.dialect.name != "postgresql":
+        shared = shared | {"lease_until": lease_now(tx) + lease}
         tx.execute(_ADD, [row | shared for row in rows])
         return
     arrays = {name: array_of([str(row[name]) for row in rows]) for name in _OF_EACH}
-    tx.execute(_ADD_UNNESTED, arrays | shared)
+    tx.execute(_ADD_UNNESTED, arrays | shared | {"lease": lease})
 
 
 def _closed(unsent: Unsent, device: Addressee, now: datetime) -> dict[str, object]:

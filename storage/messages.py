@@ -145,7 +145,7 @@ def claim(tx: Transaction, lane: Lane, *, now: datetime, limit: int) -> list[Que
     if tx.dialect.name == "postgresql":
         query = query.with_for_update(of=[MessageRow, CustomerRow], skip_locked=True)
     named = {"brand": lane.brand_id, "in_mode": lane.mode, "is_bulk": lane.bulk}
-    return [_queued(row) for row in tx.execute(query, {**named, "now": now, "most": limit})]
+    return [_queued(row) for row in tx.execute(query, {**named, "now": now, "most": limit}).all()]
 
 
 def postpone(tx: Transaction, message_ids: Sequence[str], *, until: datetime) -> None:

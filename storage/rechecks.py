@@ -16,7 +16,7 @@ from domain.context import Reach
 from domain.decisions import Outcome
 from domain.people import Preferences, Purpose
 from domain.values import Value
-from storage import contexts
+from storage import contexts, webhooks
 from storage.engine import Transaction
 from storage.models import ConsentRow, CustomerRow, DecisionRow, DeviceRow, MessageRow
 from storage.sql import among
@@ -57,7 +57,11 @@ def people(
     """Everybody of these who is still known, by id, with what was sent to them since then."""
     query = _query(tx.dialect.name).where(among(tx, CustomerRow.id, customer_ids))
     rows = tx.execute(query, {"purposes": list(purposes), "since": since})
-    return {customer_id: _person(_decode(document)) for customer_id, document in rows}
+    found = {customer_id: _person(_decode(document)) for customer_id, document in rows.all()}
+    without = [one for one, person in found.items() if person.reach is Reach.NO_DEVICE]
+    for one in webhooks.in_reach(tx, without):
+        found[one] = msgspec.structs.replace(found[one], reach=Reach.REACHABLE)
+    return found
 
 
 def _person(found: _Document) -> Person:
