@@ -198,8 +198,8 @@ def addressees(
     found: defaultdict[str, list[Addressee]] = defaultdict(list)
     ids = [message.id for message in messages]
     given = {"android_since": now - ANDROID_EXPIRES_AFTER}
-    rows = tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids)), given)
-    for message_id, device_id, platform, kind, value, permission, last_seen_at in rows.all():
+    rows: Sequence[Any] = tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids)), given).all()
+    for message_id, device_id, platform, kind, value, permission, last_seen_at in rows:
         found[message_id].append(
             Addressee(
                 device_id=device_id,

@@ -30,7 +30,9 @@ def upgrade() -> None:
         sa.Column("label", sa.String(50), nullable=False),
         sa.Column("accepted", sa.BigInteger(), nullable=False),
         sa.Column("shares", Json, nullable=False),
-        sa.PrimaryKeyConstraint("brand_id", "app", "day", "label", name=op.f("pk_delivery_reports")),
+        sa.PrimaryKeyConstraint(
+            "brand_id", "app", "day", "label", name=op.f("pk_delivery_reports")
+        ),
     )
     op.add_column("devices", sa.Column("fid", sa.String(22), nullable=True))
     op.add_column("devices", sa.Column("suspect_at", UtcTime(), nullable=True))
