@@ -36,7 +36,7 @@ from service.outlets import Outlets
 from service.parts import Parts
 from service.server import Server
 from service.watching import Lookout, Watchman
-from storage import heartbeats, messages, migrate, offer_checks
+from storage import heartbeats, messages, migrate
 from storage.engine import Database, Transaction
 
 ROLES = ("api", "engine", "sender")
@@ -183,6 +183,7 @@ class Process:
             database=self.database,
             clock=self._clock,
             inputs_kept=timedelta(days=self._settings.decision_inputs_days),
+            targets_kept=timedelta(days=self._settings.targets_days),
         )
         silences = Silences(database=self.database, clock=self._clock)
         waves = Waves(database=self.database, clock=self._clock, wake=lambda: self._wake("decide"))
@@ -215,20 +216,19 @@ class Process:
         return job._replace(run=single)
 
     def _timed(self, job: Job) -> Job:
-        def run() -> object:
         if job.name in _PROMPT_JOBS:
             self._ticked[job.name] = time.monotonic()
 
+        def run() -> object:
             started = time.perf_counter()
             result = job.run()
             self.metrics.ticked(job.name, time.perf_counter() - started)
-            return result
             if job.name in _PROMPT_JOBS:
                 self._ticked[job.name] = time.monotonic()
+            return result
 
         return job._replace(run=run)
 
-    def _waking(self, work: Callable[[], bool]) -> Callable[[], bool]:
     def _lookout(self, addresses: str) -> Watchman:
         """Tells operators what is wrong. What the roles share is looked at by one process at a time."""
         lookout = Lookout(
@@ -242,6 +242,7 @@ class Process:
         )
         return Watchman(gather=lookout.findings, tells=Alerts(addresses), where=gethostname())
 
+    def _waking(self, work: Callable[[], bool]) -> Callable[[], bool]:
         def run() -> bool:
             happened = work()
             if happened:
