@@ -32,6 +32,7 @@ class Alerts:
         # Its own lines could hold parts of an address.
         logging.getLogger("apprise").setLevel(logging.CRITICAL)
         apprise: Any = import_module("apprise")
+        self._mood = apprise.NotifyType
         asset = apprise.AppriseAsset(app_id="Whenabouts", async_mode=False)
         self._ways: list[tuple[str, Any]] = []
         for place, address in enumerate(_apart(addresses), start=1):
@@ -46,7 +47,7 @@ class Alerts:
     def tell(self, title: str, text: str, *, mood: Mood = "warning") -> Sequence[Told]:
         """Tells every way once; never raises for what happens outside."""
         return [
-            Told(place=place, kind=kind, taken=_sent(way, title, text, mood))
+            Told(place=place, kind=kind, taken=_sent(way, title, text, self._mood(mood)))
             for place, (kind, way) in enumerate(self._ways, start=1)
         ]
 
@@ -79,7 +80,7 @@ def _wrong(place: int, address: str) -> str:
     )
 
 
-def _sent(way: Any, title: str, text: str, mood: Mood) -> bool:
+def _sent(way: Any, title: str, text: str, mood: Any) -> bool:
     try:
         return bool(way.notify(body=text, title=title, notify_type=mood))
     except Exception:  # noqa: BLE001 - a hundred plugins fail in as many ways; what matters is that nobody was told
