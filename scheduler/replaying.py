@@ -78,6 +78,9 @@ class Replayer:
             return
         verdict = decide(inputs.context, known, inputs.policy, self._model)
         then, now = _told(decision), _chosen(verdict)
+        if any(each.text for each in decision.reasons):  # written in words, as they once were
+            then["reasons"] = [each.code for each in decision.reasons]
+            now["reasons"] = [each.code for each in verdict.reasons]
         for what, value in then.items():
             if value != now[what]:
                 yield Difference(what=what, stored=value, now=now[what])

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from flask import request
 
+from scheduler.telling.explanation import Explainer, Explanation
 from scheduler.telling.sentences import Audience, Voice
-from storage import customers, devices
+from storage import customers, decisions, devices
 from storage.engine import Transaction
 from storage.history import Told
 
@@ -23,6 +24,12 @@ def locales(tx: Transaction, customer_id: str) -> list[str | None]:
     """What a person's phones speak, newest first, and what their record says."""
     phones = [device.locale for device in reversed(devices.of_customer(tx, customer_id))]
     return [*phones, customers.by_id(tx, customer_id).locale]
+
+
+def clock(tx: Transaction, customer_id: str) -> str | None:
+    """The time zone that a person's newest phone names, else their record."""
+    phones = [device.time_zone for device in reversed(devices.of_customer(tx, customer_id))]
+    return next(filter(None, [*phones, customers.by_id(tx, customer_id).time_zone]), None)
 
 
 def in_words(told: Told, voice: Voice) -> dict[str, Any]:
@@ -43,3 +50,9 @@ def with_words(stored: dict[str, Any], voice: Voice) -> dict[str, Any]:
 def exported_in_words(data: dict[str, list[dict[str, Any]]], voice: Voice) -> dict[str, Any]:
     """A person's export, its decisions with words beside what the words are made of."""
     return {**data, _DECISIONS: [with_words(each, voice) for each in data.get(_DECISIONS, ())]}
+
+
+def explanation(tx: Transaction, decision_id: str, voice: Voice) -> dict[str, Explanation]:
+    """`explanation` of a decision, as a field beside its others; none where it is gone."""
+    found = decisions.by_id(tx, decision_id)
+    return {"explanation": Explainer(tx).explain(found, voice)} if found else {}

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
-from babel.dates import format_skeleton
+from babel.dates import format_datetime, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.units import format_unit
@@ -40,6 +40,11 @@ class Formats:
         joined = str(self._locale.datetime_formats["short"])
         return joined.format(self._skeleton(value, ""), day).replace("'", "")
 
+    def date_and_time(self, value: str) -> str:
+        """Such as `9 May 2026, 14:30:00`: for the record."""
+        told = format_datetime(self._local(value), "medium", locale=self._locale)
+        return told if self._zone else f"{told} UTC"
+
     def metres(self, value: float) -> str:
         """Such as `290 m` or `1.2 km`."""
         if value < 1000:
@@ -54,6 +59,10 @@ class Formats:
         digits = 3 if share < 0.1 else 2
         exact = round(share, digits)
         return format_percent(exact, locale=self._locale, decimal_quantization=False)
+
+    def share(self, value: float) -> str:
+        """With four digits after the point, for the record."""
+        return format_decimal(value, format="0.####", locale=self._locale)
 
     def number(self, value: float) -> str:
         exact = int(value) if float(value).is_integer() else value
@@ -157,7 +166,8 @@ _PIECES = {
 
 _BY_NAME: dict[str, Callable[[Formats, Any], str]] = {
     **dict.fromkeys(("at", "ends", "ended"), Formats.clock),
-    **dict.fromkeys(("until", "frees", "starts", "decided_at"), Formats.day_and_time),
+    **dict.fromkeys(("until", "frees", "starts"), Formats.day_and_time),
+    "decided_at": Formats.date_and_time,
     **dict.fromkeys(("distance_m", "limit_m"), Formats.metres),
     **dict.fromkeys(
         (
@@ -175,7 +185,8 @@ _BY_NAME: dict[str, Callable[[Formats, Any], str]] = {
         ),
         Formats.money,
     ),
-    **dict.fromkeys(("before", "after", "draw", "holdout", "propensity"), Formats.percent),
+    **dict.fromkeys(("before", "after"), Formats.percent),
+    **dict.fromkeys(("draw", "holdout", "propensity"), Formats.share),
     **dict.fromkeys(("got", "count", "times", "fitted"), Formats.number),
     **dict.fromkeys(("words",), Formats.any_of),
     **dict.fromkeys(("liked",), Formats.all_of),

@@ -1,6 +1,7 @@
 """Makes sentences of stored reasons, for an audience and in a language. Deterministic; no word is made anywhere else."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -65,6 +66,14 @@ class Voice:
     def say(self, key: str, /, **given: Any) -> str:
         """The message of this name, spoken to the audience; the bare end of its name where there is none."""
         return self._made((key,), given) or key.rpartition(".")[2]
+
+    def at(self, time: datetime, zone: str | None = None) -> str:
+        """A time with its date, in UTC where no zone is named."""
+        return Formats(self.locale, self.say, {"zone": zone}).date_and_time(time.isoformat())
+
+    def all_of(self, parts: list[str]) -> str:
+        """Several things in one breath, joined as the language joins them."""
+        return Formats(self.locale, self.say, {}).all_of(parts)
 
     def words(self, reason: Reason) -> Words:
         """A reason in words; what was stored in words stays as it was written."""

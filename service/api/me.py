@@ -5,6 +5,8 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from domain.access import Principal
+from domain.errors import NotFound
+from domain.ids import parse_id
 from domain.people import Wheel
 from scheduler.telling.sentences import Audience, Voice
 from service import whereabouts
@@ -15,10 +17,11 @@ from service.erasing import erase
 from service.known import habits, to_the_person
 from service.paging import behind, page, place
 from service.parts import Parts
-from service.schemas.history import DecisionPageSchema, DecisionsQuery
+from service.schemas.history import DecisionPageSchema, DecisionsQuery, ExplainedDecisionSchema
 from service.schemas.me import ErasureReceiptSchema, ExportSchema, MeSchema
+from service.schemas.telling import LocaleQuery
 from service.settling import Settling
-from service.speaking import exported_in_words, in_words, locales, voice
+from service.speaking import explanation, exported_in_words, in_words, locales, voice
 from storage import (
     consents,
     contexts,
@@ -58,6 +61,18 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
             speaking = voice(Audience.CUSTOMER, *locales(tx, customer_id))
             return decisions_page(tx, customer_id, query, speaking)
 
+    @blp.get("/decisions/<decision_id>")
+    @auth.device
+    @blp.arguments(LocaleQuery, location="query")
+    @blp.response(200, ExplainedDecisionSchema)
+    @blp.doc(operationId="get_my_decision")
+    def get_my_decision(
+        query: dict[str, Any], decision_id: str, principal: Principal
+    ) -> dict[str, Any]:
+        """One decision about the person who asks, and what would have changed it."""
+        with parts.database.read() as tx:
+            return _mine(tx, decision_id, principal)
+
     @blp.get("/export")
     @auth.device
     @blp.response(200, ExportSchema)
@@ -90,6 +105,17 @@ def decisions_page(
     )
     found = page(rows, query, lambda told: place(told.decided_at, told.id))
     return {**found, "data": [in_words(told, speaking) for told in found["data"]]}
+
+
+def _mine(tx: Transaction, decision_id: str, principal: Principal) -> dict[str, Any]:
+    """NotFound also for a decision about somebody else, as if it did not exist."""
+    if not (id_ := parse_id(decision_id)):
+        raise NotFound("There is no such decision.")
+    found = history.decision(tx, id_, brand_id=principal.brand_id, mode=principal.mode)
+    if found.customer_id is None or found.customer_id != principal.customer_id:
+        raise NotFound("There is no such decision.")
+    speaking = voice(Audience.CUSTOMER, *locales(tx, found.customer_id))
+    return {**in_words(found.told, speaking), **explanation(tx, id_, speaking)}
 
 
 def exported(tx: Transaction, customer_id: str, parts: Parts) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from domain.messages import DeliveryStatus, MessageState
 from domain.people import Mode
 from scheduler.telling.sentences import Audience, Voice
 from service.schemas.base import page_of
-from service.schemas.telling import ToldPageQuery
+from service.schemas.telling import ExplanationSchema, ToldPageQuery
 from storage.timeline import Kind
 
 
@@ -66,6 +66,12 @@ class DecisionSchema(ma.Schema):
 
 
 DecisionPageSchema = page_of(DecisionSchema)
+
+
+class ExplainedDecisionSchema(DecisionSchema):
+    """A decision with its explanation."""
+
+    explanation = ma.fields.Nested(ExplanationSchema)
 
 
 class BrandReasonSchema(ReasonSchema):
@@ -159,6 +165,9 @@ class AuditedDecisionSchema(BrandDecisionSchema):
     redacted_at = ma.fields.AwareDateTime(allow_none=True)
     message_id = ma.fields.Str(allow_none=True)
     deliveries = ma.fields.List(ma.fields.Nested(AttemptSchema))
+    explanation = ma.fields.Nested(
+        ExplanationSchema, metadata={"description": "only where `?audience=` asks for it"}
+    )
 
 
 class PushSchema(ma.Schema):
