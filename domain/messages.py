@@ -98,6 +98,7 @@ class Envelope(Value):
     high_priority: bool = True
     customer: str | None = None  # their external id
     label: str | None = None  # under which the push service counts it
+    validate_only: bool = False  # asks whether it would be taken; no phone gets it
 
 
 class Outcome(Value):

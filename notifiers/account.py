@@ -34,10 +34,10 @@ class Account:
             self.close()
             raise
 
-    def post(self, message: messaging.Message) -> Outcome:
+    def post(self, message: messaging.Message, *, validate_only: bool = False) -> Outcome:
         """One POST. Whatever comes back, or does not, is an outcome."""
         try:
-            name = messaging.send(message, app=self._app)
+            name = messaging.send(message, dry_run=validate_only, app=self._app)
         except Exception as error:  # noqa: BLE001  # the SDK stumbles in many ways over odd answers
             return self._outcome(error)
         return outcomes.accepted(str(name))

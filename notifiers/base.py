@@ -21,6 +21,13 @@ class Notifier(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Validating(Notifier, Protocol):
+    """A way out that heeds `Envelope.validate_only`, where `validates` says so."""
+
+    validates: bool
+
+
 class Start(NamedTuple):
     """An attempt to start. `done` is called once, from any thread: with its outcome, or with None where it could not
     start by `start_by` (of the monotonic clock), so that nothing was sent. It must be quick.
@@ -39,7 +46,7 @@ class Multiplexed(Notifier, Protocol):
 
 
 class Timed:
-    """Any notifier, watched: `observe(outcome, seconds)` is called once after each attempt."""
+    """Any notifier, watched: `observe(outcome, seconds)` is called once after each attempt to send."""
 
     def __init__(
         self,
@@ -48,6 +55,7 @@ class Timed:
         observe: Callable[[Outcome, float], None],
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.validates = isinstance(inner, Validating) and inner.validates
         self._inner = inner
         self._observe = observe
         self._timer = timer
@@ -55,7 +63,8 @@ class Timed:
     def send(self, envelope: Envelope) -> Outcome:
         started = self._timer()
         outcome = self._inner.send(envelope)
-        self._observe(outcome, self._timer() - started)
+        if not envelope.validate_only:
+            self._observe(outcome, self._timer() - started)
         return outcome
 
     def close(self) -> None:
@@ -78,7 +87,12 @@ class TimedMultiplexed(Timed):
     def start(self, starts: Sequence[Start]) -> None:
         began = self._timer()
         self._multiplexed.start(
-            [start._replace(done=partial(self._done, start.done, began)) for start in starts]
+            [
+                start._replace(done=partial(self._done, start.done, began))
+                if not start.envelope.validate_only
+                else start
+                for start in starts
+            ]
         )
 
     def _done(

@@ -47,6 +47,8 @@ class CurlNotifier:
     ten of these at most; over HTTP/1.1 each has its own. Raises ValueError when it is made, never later.
     """
 
+    validates = True
+
     def __init__(
         self,
         *,
@@ -96,6 +98,8 @@ class CurlNotifier:
     def _start(self, start: Start, ready: list[Request]) -> None:
         with self._encoding:
             body = self._encoder.body(start.envelope)
+        if start.envelope.validate_only:
+            body = b'{"validate_only": true, ' + body[1:]
         account = self._accounts.of(start.envelope.project)
         if headers := account.headers():
             ready.append(self._request(start, account, body, headers))

@@ -20,6 +20,8 @@ class FirebaseNotifier:
     when it is made, never later.
     """
 
+    validates = True
+
     def __init__(
         self,
         *,
@@ -54,7 +56,7 @@ class FirebaseNotifier:
             return outcomes.not_sent("ACCOUNT_UNUSABLE", str(error))
         except NoAccessToken as error:
             return outcomes.not_sent("NO_ACCESS_TOKEN", str(error))
-        return account.post(message)
+        return account.post(message, validate_only=envelope.validate_only)
 
     def close(self) -> None:
         self._accounts.close()

@@ -21,11 +21,13 @@ from domain.ids import new_id
 from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus, Envelope, Outcome
 from notifiers.base import Multiplexed, Notifier, Start
 from scheduler.brake import Brake
-from scheduler.intents import Check, Intents, Route
+from scheduler.intents import Check, Intents, Round, Route
 from scheduler.manners import Manners, Pace, Turn
+from scheduler.proving import Proof, Proving
 from scheduler.rerouting import Hook
-from storage import deliveries
+from storage import deliveries, offer_checks
 from storage.engine import Database, Transaction
+from storage.offer_checks import Question
 
 __all__ = ["Check", "Dispatcher", "Route"]
 
@@ -41,6 +43,7 @@ class Post(NamedTuple):
     envelope: Envelope
     notifier: Notifier
     start_by: float
+    asks: Question | None = None  # of the push service, before it may start
 
 
 class _Ended(NamedTuple):
@@ -71,6 +74,7 @@ class Dispatcher:
         self._database = database
         self._clock = clock
         random = Random()
+        self._proving = Proving(monotonic=monotonic, random=random)
         self._intents = Intents(
             owner=self.id,
             clock=clock,
@@ -78,6 +82,7 @@ class Dispatcher:
             route=route,
             lease_s=lease_s,
             random=random,
+            proving=self._proving,
             hook=hook,
         )
         self._monotonic = monotonic
@@ -106,12 +111,12 @@ class Dispatcher:
         begun = 0
         while free := max(0, self._concurrency - self._in_flight):
             most = min(free, _MOST_INTENDED)
-            turn, claimed, left, posts = self._database.write(partial(self._intend, most))
+            turn, found, posts = self._database.write(partial(self._intend, most))
             self.manners.took(turn)
             if posts:
                 self._begin(posts)
             begun += len(posts)
-            if claimed < most or left:
+            if found.claimed < most or found.left:
                 break
         return begun
 
@@ -126,14 +131,16 @@ class Dispatcher:
             self._recorder.join()
         return self._in_flight == 0
 
-    def _intend(self, most: int, tx: Transaction) -> tuple[Turn, int, int, list[Post]]:
-        """How many messages were claimed, how many of them were left, and the POSTs that may start: by a time that counts
-        from before the commit.
-        """
+    def _intend(self, most: int, tx: Transaction) -> tuple[Turn, Round, list[Post]]:
+        """What was claimed, and the POSTs that may start: by a time that counts from before the commit."""
         turn = self.manners.turn()
-        claimed, left, ready = self._intents.commit(tx, most, turn)
+        found = self._intents.commit(tx, most, turn)
         start_by = self._monotonic() + POST_STARTS_WITHIN_S
-        return turn, claimed, left, [Post(*each, start_by) for each in ready]
+        posts = [
+            Post(envelope, notifier, start_by, found.asks.get(envelope.delivery_id))
+            for envelope, notifier in found.ready
+        ]
+        return turn, found, posts
 
     def _begin(self, posts: Sequence[Post]) -> None:
         with self._lock:
@@ -143,7 +150,11 @@ class Dispatcher:
                 self._recorder.start()
         together: defaultdict[Notifier, list[Post]] = defaultdict(list)
         for post in posts:
-            together[post.notifier].append(post)
+            if post.asks:
+                self._proving.ask(post.asks)
+                self._pool.submit(self._ask, post, post.asks)
+            else:
+                together[post.notifier].append(post)
         for notifier, its in together.items():
             if isinstance(notifier, Multiplexed):
                 begun = self._monotonic()
@@ -153,6 +164,26 @@ class Dispatcher:
                 continue
             for post in its:
                 self._pool.submit(self._carry_out, post)
+
+    def _ask(self, post: Post, question: Question) -> None:
+        """Asks whether the message would be taken, and starts its POST if so; on a thread of the pool."""
+        begun = self._monotonic()
+        envelope = msgspec.structs.replace(post.envelope, validate_only=True)
+        outcome: Outcome | None = None
+        try:
+            if begun <= post.start_by:
+                self.manners.took_one(envelope.project)
+                outcome = post.notifier.send(envelope)
+                self.manners.note(envelope, outcome, begun=begun)
+        except Exception:  # noqa: BLE001 - one failed question must not end the thread
+            _log.exception("question_failed", delivery_id=envelope.delivery_id)
+        match self._proving.answered(question, outcome):
+            case Proof.PASSED:
+                self._carry_out(post)
+            case Proof.OF_THE_TARGET:
+                self._ended.put(_Ended(post, outcome))
+            case Proof.REFUSED | Proof.NONE:
+                self._ended.put(_Ended(post, None))
 
     def _carry_out(self, post: Post) -> None:
         """One POST on a thread of the pool."""
@@ -210,6 +241,23 @@ class Dispatcher:
         if late:
             self._database.write(lambda tx: deliveries.lapse(tx, late, owner=self.id, now=now))
         _tell(batch, kept)
+        self._keep_answers()
+
+    def _keep_answers(self) -> None:
+        """Stores what the push service said of offers, and ends the messages of those that it refused."""
+        if not (answers := self._proving.unsaved()):
+            return
+        now = self._clock.now()
+        try:
+            self._database.write(lambda tx: offer_checks.save(tx, answers, now=now))
+        except Exception:  # noqa: BLE001 - the outcomes beside it are recorded; the next one brings it again
+            _log.exception("offer_checks_not_stored", count=len(answers))
+            self._proving.save_later(answers)
+            return
+        for question in (each for each, refusal in answers.items() if refusal):
+            _log.warning("offer_suspended", offer_id=question.offer_id, revision=question.revision)
+            while self._database.write(partial(self._intents.end_refused, question)):
+                pass
 
     def _store_apart(self, batch: Sequence[_Ended]) -> None:
         """One by one. What cannot be stored stays `sending` and ends as unknown with its lease: never posted again."""

@@ -1,8 +1,9 @@
 """From claimed messages to committed intents: which POSTs may start, and for whom it is too late or not wanted any more."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from random import Random
 from typing import NamedTuple
 
@@ -13,16 +14,18 @@ from domain.decisions import Cause, Reason
 from domain.messages import Envelope, Message, MessageState
 from domain.people import Mode
 from domain.policy import Brand
-from notifiers.base import Notifier
+from notifiers.base import Notifier, Validating
 from scheduler.addressing import addressed
 from scheduler.labels import labelled
 from scheduler.manners import Placed, Turn
 from scheduler.pacing import PROMPT
+from scheduler.proving import ASKED_S, Proving, Stand
 from scheduler.rerouting import Hook, Rerouted, Rerouting, reroute
 from storage import brands, deliveries, messages
 from storage.deliveries import Addressee, Intent, Unsent
 from storage.engine import Transaction
 from storage.messages import Lane, Queued
+from storage.offer_checks import Question
 from storage.sql import must_repeat
 
 # Why each message must not be sent (any more), by message id; absent means that it may.
@@ -35,7 +38,9 @@ _URGENT = timedelta(
     minutes=30
 )  # FCM: high priority is for what loses its worth within the half hour
 _HIGH = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
+_MOST_ENDED = 500  # in one transaction
 _PLATFORM_RESTS = "platform_rests"
+_OFFER_REFUSED = Reason(code="offer_refused", text="The push service refuses the offer's messages.")
 _log = structlog.get_logger()
 
 
@@ -44,11 +49,26 @@ Ready = tuple[Envelope, Notifier]
 
 
 class Round(NamedTuple):
-    """How many messages were claimed, how many of them are left for want of room, and what may be posted."""
+    """How many messages were claimed, how many of them are left for want of room, and what may be posted.
+
+    A delivery that `asks` is posted only once the push service was asked whether it takes it.
+    """
 
     claimed: int
     left: int
     ready: list[Ready]
+    asks: dict[str, Question]  # by delivery id
+
+    def __add__(self, other: "Round") -> "Round":  # type: ignore[override]  # a sum, not the longer tuple
+        return Round(
+            self.claimed + other.claimed,
+            self.left + other.left,
+            self.ready + other.ready,
+            self.asks | other.asks,
+        )
+
+
+_NOTHING = Round(0, 0, [], {})
 
 
 class Intents:
@@ -63,6 +83,7 @@ class Intents:
         route: Route,
         lease_s: float,
         random: Random,
+        proving: Proving,
         hook: Hook | None = None,
     ) -> None:
         self._owner = owner
@@ -71,6 +92,7 @@ class Intents:
         self._route = route
         self._lease_s = lease_s
         self._random = random
+        self._proving = proving
         self._hook = hook
         self._with_hooks: set[str] = set()  # brands that have webhooks, as last seen
 
@@ -82,11 +104,19 @@ class Intents:
         now = self._clock.now()
         lanes = messages.waiting(tx, now=now)
         if not lanes:
-            return Round(0, 0, [])
+            return _NOTHING
         ways = self._ways(tx, lanes)
         queued = self._claim(tx, most, turn, lanes, ways, now)
-        left, ready = self._apart(tx, queued, turn, ways, now) if queued else (0, [])
-        return Round(len(queued), left, ready)
+        return self._apart(tx, queued, turn, ways, now) if queued else _NOTHING
+
+    def end_refused(self, question: Question, tx: Transaction) -> int:
+        """Ends some of the queued messages of a refused offer; how many. 0 is the end."""
+        queued = messages.claim_of_offer(
+            tx, question.offer_id, question.revision, limit=_MOST_ENDED
+        )
+        unsent = [_unsent(each.message, _OFFER_REFUSED) for each in queued]
+        deliveries.close_unsent(tx, unsent, now=self._clock.now())
+        return len(queued)
 
     def _claim(
         self,
@@ -115,7 +145,7 @@ class Intents:
 
     def _apart(
         self, tx: Transaction, queued: Sequence[Queued], turn: Turn, ways: "_Ways", now: datetime
-    ) -> tuple[int, list[Ready]]:
+    ) -> Round:
         before = turn.again()
         try:
             with tx.begin_nested():
@@ -126,15 +156,14 @@ class Intents:
             _log.exception("messages_not_prepared", message_ids=[q.message.id for q in queued])
         turn.become(before)
         if len(queued) > 1:
-            apart = [self._apart(tx, [one], turn, ways, now) for one in queued]
-            return sum(left for left, _ in apart), [post for _, ready in apart for post in ready]
+            apart = (self._apart(tx, [one], turn, ways, now) for one in queued)
+            return reduce(Round.__add__, apart, _NOTHING)
         deliveries.close_unsent(tx, [_unsent(queued[0].message, _FAILED)], now=now)
-        return 0, []
+        return Round(1, 0, [], {})
 
     def _together(
         self, tx: Transaction, queued: Sequence[Queued], turn: Turn, ways: "_Ways", now: datetime
-    ) -> tuple[int, list[Ready]]:
-        """How many messages are left for the next turn, and the POSTs that are ready."""
+    ) -> Round:
         found = self._sorted(tx, queued, turn, ways, now)
         for until, ids in found.waiting.items():
             messages.postpone(tx, ids, until=until)
@@ -152,7 +181,13 @@ class Intents:
             _ready(by_id[intent.message_id], intent, ways, found.hooked.get(intent.message_id), now)
             for intent in intents
         ]
-        return found.left, labelled(tx, ready, now=now)
+        asks = {
+            intent.delivery_id: question
+            for intent in intents
+            for question in found.asks.get(intent.message_id, ())
+            if question.platform == intent.addressee.platform
+        }
+        return Round(len(queued), found.left, labelled(tx, ready, now=now), asks)
 
     def _sorted(
         self, tx: Transaction, queued: Sequence[Queued], turn: Turn, ways: "_Ways", now: datetime
@@ -162,6 +197,8 @@ class Intents:
         targets = _targets(tx, queued, now)
         hooked = self._hooked(tx, queued, targets)
         found = _Sorted(hooked.messages)
+        questions = _questions(queued, targets, ways)
+        self._proving.read(tx, {one for each in questions.values() for one in each})
         for each in queued:
             message, way = each.message, ways[each.message.brand_id, each.message.mode]
             to: Sequence[Addressee] = targets.get(message.id, ())
@@ -170,8 +207,21 @@ class Intents:
             if reason := refused.get(message.id) or _without_way(way, to):
                 found.unsent.append(_unsent(message, reason))
             elif way:
-                found.put(each, _placed(turn, way[0], each, to, rerouted, now))
+                stand = self._stand(() if rerouted else questions[message.id], found)
+                if stand.refusal:
+                    found.unsent.append(_unsent(message, _OFFER_REFUSED))
+                elif stand.wait_s:
+                    until = min(now + timedelta(seconds=stand.wait_s), message.expires_at)
+                    found.put(each, Placed(wait_until=until))
+                else:
+                    found.put(each, _placed(turn, way[0], each, to, rerouted, now), stand.ask)
         return found
+
+    def _stand(self, questions: Sequence[Question], found: "_Sorted") -> Stand:
+        """What the push service says, or is to be asked, of a message's offer. One message of a batch asks for all."""
+        if found.asked.intersection(questions):
+            return Stand(wait_s=ASKED_S)
+        return self._proving.stand(questions)
 
     def _hooked(
         self,
@@ -206,10 +256,14 @@ class _Sorted:
         self.waiting: defaultdict[datetime, list[str]] = defaultdict(list)
         self.passed_over: list[tuple[Message, Addressee]] = []
         self.going: list[tuple[Queued, Sequence[Addressee]]] = []
+        self.asked: set[Question] = set()  # of the push service, each by one message
+        self.asks: dict[str, Sequence[Question]] = {}  # by message
         self.left = 0
 
-    def put(self, each: Queued, placed: Placed) -> None:
+    def put(self, each: Queued, placed: Placed, ask: Sequence[Question] = ()) -> None:
         if placed.to:
+            self.asked.update(ask)
+            self.asks[each.message.id] = ask
             self.going.append((each, placed.to))
             self.passed_over += [(each.message, device) for device in placed.passed_over]
         elif placed.wait_until:
@@ -226,6 +280,40 @@ def _targets(
     owners = {one: brands.by_id(tx, one) for one in {q.message.brand_id for q in queued}}
     policies = {q.message.id: owners[q.message.brand_id].policy.devices for q in queued}
     return addressed(tx, found, policies)
+
+
+def _questions(
+    queued: Sequence[Queued], targets: Mapping[str, Sequence[Addressee]], ways: _Ways
+) -> dict[str, tuple[Question, ...]]:
+    """By message, what is to be known of its offer before it goes to phones: nothing where the way out cannot tell."""
+    telling = {
+        key: way[0]
+        for key, way in ways.items()
+        if way and isinstance(way[1], Validating) and way[1].validates
+    }
+    return {
+        each.message.id: tuple(
+            _asked_of(
+                each,
+                telling.get((each.message.brand_id, each.message.mode)),
+                targets.get(each.message.id, ()),
+            )
+        )
+        for each in queued
+    }
+
+
+def _asked_of(each: Queued, project: str | None, to: Sequence[Addressee]) -> Iterator[Question]:
+    """One for each platform that it goes to."""
+    if project is None or each.offer_revision is None:
+        return
+    for platform in sorted({one.platform.value for one in to}):
+        yield Question(
+            offer_id=each.message.offer_id,
+            revision=each.offer_revision,
+            project=project,
+            platform=platform,
+        )
 
 
 def _placed(

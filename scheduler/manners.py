@@ -58,6 +58,10 @@ class Manners:
         for project, posts in turn.taken.items():
             self._governor.took(project, posts=posts, bulk=turn.taken_bulk[project])
 
+    def took_one(self, project: str) -> None:
+        """A POST starts that only asks; it counts towards the quota too, as far as is known."""
+        self._governor.took(project, posts=1, bulk=0)
+
     def note(self, envelope: Envelope, outcome: Outcome, *, begun: float) -> None:
         """Takes an answer into account; `begun` is when its POST started, by the monotonic clock."""
         platform = "" if envelope.customer else envelope.platform.value

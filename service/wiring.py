@@ -36,7 +36,7 @@ from service.outlets import Outlets
 from service.parts import Parts
 from service.server import Server
 from service.watching import Lookout, Watchman
-from storage import heartbeats, messages, migrate
+from storage import heartbeats, messages, migrate, offer_checks
 from storage.engine import Database, Transaction
 
 ROLES = ("api", "engine", "sender")
@@ -286,12 +286,19 @@ class Process:
                 f"Messages that are {state} now",
                 partial(self._waiting, state),
             )
+        self.metrics.gauge(
+            "whenabouts_offers_suspended", "Offers that the push service refuses", self._suspended
+        )
         if self._dispatcher:
             self.metrics.projects(partial(_states, self._dispatcher.manners))
 
     def _waiting(self, state: str) -> float:
         with self.database.read() as tx:
             return float(messages.backlog(tx)[state])
+
+    def _suspended(self) -> float:
+        with self.database.read() as tx:
+            return float(offer_checks.suspended_count(tx))
 
 
 def _states(manners: Manners) -> list[ProjectState]:

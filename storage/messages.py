@@ -26,6 +26,7 @@ class Queued(Value):
     cause: Cause
     moment_id: str
     decided_at: datetime
+    offer_revision: int | None = None
 
 
 class Lane(Value):
@@ -50,7 +51,7 @@ class Line(Value):
 
 # The index's own condition, written out: SQLite uses a partial index only where the query holds it word for word.
 _IN_BACKLOG = sa.text("messages.state IN ('queued', 'sending', 'unknown')")
-_CLAIM = (
+_QUEUED = (
     sa.select(
         MessageRow.id,
         MessageRow.brand_id,
@@ -63,14 +64,22 @@ _CLAIM = (
         DecisionRow.cause,
         DecisionRow.moment_id,
         DecisionRow.decided_at,
+        DecisionRow.offer_revision,
     )
     .join(DecisionRow, DecisionRow.id == MessageRow.decision_id)
     .join(CustomerRow, CustomerRow.id == MessageRow.customer_id)
     .where(_IN_BACKLOG, MessageRow.state == MessageState.QUEUED)
-    .where(MessageRow.brand_id == sa.bindparam("brand"))
+)
+_CLAIM = (
+    _QUEUED.where(MessageRow.brand_id == sa.bindparam("brand"))
     .where(MessageRow.mode == sa.bindparam("in_mode"), MessageRow.bulk == sa.bindparam("is_bulk"))
     .where(MessageRow.due_at <= sa.bindparam("now"))
     .order_by(MessageRow.due_at)
+    .limit(sa.bindparam("most"))
+)
+_OF_OFFER = (
+    _QUEUED.where(MessageRow.offer_id == sa.bindparam("offer"))
+    .where(DecisionRow.offer_revision == sa.bindparam("revision"))
     .limit(sa.bindparam("most"))
 )
 # Hops from brand to brand through the index, however many messages each has; a lane is one more look.
@@ -148,6 +157,15 @@ def claim(tx: Transaction, lane: Lane, *, now: datetime, limit: int) -> list[Que
     return [_queued(row) for row in tx.execute(query, {**named, "now": now, "most": limit}).all()]
 
 
+def claim_of_offer(tx: Transaction, offer_id: str, revision: int, *, limit: int) -> list[Queued]:
+    """Up to `limit` queued messages of one revision of an offer, due or not, locked like claimed ones."""
+    query = _OF_OFFER
+    if tx.dialect.name == "postgresql":
+        query = query.with_for_update(of=[MessageRow, CustomerRow], skip_locked=True)
+    named = {"offer": offer_id, "revision": revision, "most": limit}
+    return [_queued(row) for row in tx.execute(query, named)]
+
+
 def postpone(tx: Transaction, message_ids: Sequence[str], *, until: datetime) -> None:
     """Leaves queued messages alone until then, so that what waits for a way out does not keep others from theirs."""
     if message_ids:
@@ -202,7 +220,8 @@ def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> 
 
 
 def _queued(row: Sequence[Any]) -> Queued:
-    id_, brand, mode, customer, decision, offer, push, expires_at, cause, moment, decided_at = row
+    id_, brand, mode, customer, decision, offer, push, expires_at, *decided = row
+    cause, moment, decided_at, revision = decided
     message = Message(
         id=id_,
         brand_id=brand,
@@ -213,4 +232,10 @@ def _queued(row: Sequence[Any]) -> Queued:
         push=_push(push),
         expires_at=expires_at,
     )
-    return Queued(message=message, cause=Cause(cause), moment_id=moment, decided_at=decided_at)
+    return Queued(
+        message=message,
+        cause=Cause(cause),
+        moment_id=moment,
+        decided_at=decided_at,
+        offer_revision=revision,
+    )

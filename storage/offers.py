@@ -15,6 +15,7 @@ from domain.people import Mode
 from storage import stores
 from storage.engine import Transaction
 from storage.models import OfferCounterRow, OfferRevisionRow, OfferRow
+from storage.offer_checks import UNSUSPENDED
 from storage.sql import among, locked
 
 IN_ALL = ""  # the counter of all days together
@@ -67,8 +68,12 @@ def page(tx: Transaction, *, brand_id: str, after: str | None, limit: int) -> li
 
 
 def active(tx: Transaction, brand_id: str, at: datetime | None = None) -> list[Offer]:
-    """The offers that are switched on, oldest first; with `at`, those among them whose life has not ended by then."""
-    query = sa.select(OfferRow.__table__).where(*_there(brand_id)).order_by(OfferRow.id)
+    """The offers that are switched on, oldest first; with `at`, those among them whose life has not ended by then.
+
+    Without those that the push service has refused.
+    """
+    query = sa.select(OfferRow.__table__).where(*_there(brand_id), UNSUSPENDED)
+    query = query.order_by(OfferRow.id)
     offers = (_offer(row) for row in tx.execute(query))
     return [offer for offer in offers if offer.body.active and not _ended(offer.body, at)]
 

@@ -23,6 +23,7 @@ _FAILURES: dict[str, FcmFailure] = {
     "thirdparty": errors.THIRD_PARTY,
     "unauthenticated": errors.bad_credentials().failure,
 }
+_VALIDATED = ("unregistered", "invalid", "mismatch", "thirdparty", "unauthenticated")
 _RETRY_AFTER_S = {"quota": 60, "unavailable": 30}
 
 
@@ -71,6 +72,14 @@ def asked_by(target: str, *, earlier_failures: int) -> Behaviour:
             retry_after_s=retry_after_s if word in _RETRY_AFTER_S else None,
         )
     return _ODD.get(word) or _slow(word, number)
+
+
+def of_itself(target: str) -> Behaviour:
+    """What `target` asks for where nothing is to be sent: only what it is counts, not what happens on the way."""
+    match = _ASKED.match(target)
+    if match is None or match[1] not in _VALIDATED:
+        return Behaviour()
+    return asked_by(target, earlier_failures=0)
 
 
 def asks(target: str) -> bool:

@@ -12,9 +12,9 @@ import msgspec
 from domain.clock import Clock
 from domain.values import Value
 from notifiers.emulator import errors, oauth, records
-from notifiers.emulator.behaviour import COUNTED, Behaviour, Wire, asked_by, asks
+from notifiers.emulator.behaviour import COUNTED, Behaviour, Wire, asked_by, asks, of_itself
 from notifiers.emulator.errors import FcmFailure, Refused
-from notifiers.emulator.message import SendRequest, parse
+from notifiers.emulator.message import SendRequest, is_validation, parse
 from notifiers.emulator.records import Notification, Phones, RequestLog
 from notifiers.emulator.scenario import Scenario, Script
 
@@ -73,9 +73,12 @@ class Fcm:
             self._authorize(project, authorization)
             request = parse(body)
         except Refused as refused:
+            if is_validation(body):
+                self._log.update(number, kind="validate", validate_only=True)
             return self._refuse(number, refused.failure)
         self._log.update(
             number,
+            kind="validate" if request.validate_only else "send",
             target_kind=request.target_kind,
             target=request.target,
             validate_only=request.validate_only,
@@ -131,7 +134,7 @@ class Fcm:
             raise errors.permission_denied(project)
 
     def _act(self, number: int, project: str, request: SendRequest) -> Reply:
-        behaviour = self._behaviour(project, request.target)
+        behaviour = self._behaviour(project, request)
         message_id = ""
         if behaviour.accepts:
             message_id = self._accept(project, request)
@@ -177,9 +180,12 @@ class Fcm:
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
         return Reply(status=failure.http_status, body=_json(failure.body()), headers=headers)
 
-    def _behaviour(self, project: str, target: str) -> Behaviour:
+    def _behaviour(self, project: str, request: SendRequest) -> Behaviour:
+        target = request.target
         if not asks(target):
             return self._script.behaviour(project, self._clock.now())
+        if request.validate_only:
+            return of_itself(target)
         with self._lock:
             failures = self._failures.get((project, target), 0)
             behaviour = asked_by(target, earlier_failures=failures)

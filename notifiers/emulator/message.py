@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from domain.values import Value
-from notifiers.emulator.errors import invalid_argument, malformed, not_json, too_large
+from notifiers.emulator.errors import Refused, invalid_argument, malformed, not_json, too_large
 from notifiers.emulator.schema import send_message_request
 from notifiers.payload import PAYLOAD_LIMIT, keys_and_values, reserved_keys
 
@@ -52,6 +53,16 @@ def parse(body: bytes) -> SendRequest:
         message=message,
         validate_only=request.get("validate_only", False),
     )
+
+
+def is_validation(body: bytes) -> bool:
+    """Whether a request that may be refused otherwise only asks."""
+    with suppress(Refused):
+        request = _json(body)
+        return isinstance(request, dict) and (
+            request.get("validate_only", request.get("validateOnly")) is True
+        )
+    return False
 
 
 def _json(body: bytes) -> Any:

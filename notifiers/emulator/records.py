@@ -42,7 +42,7 @@ class Request(Value):
     """One POST. `status` is None while it is under way, and for good where no answer was given."""
 
     number: int
-    kind: str  # send, token
+    kind: str  # send, validate, token
     arrived_at: datetime
     project: str | None = None
     target_kind: str | None = None

@@ -91,7 +91,7 @@ class Emulator:
         kind: str | None = None,
         since: datetime | None = None,
     ) -> list[dict[str, Any]]:
-        """Every POST, oldest first; the same as `data` of `GET /requests`. `kind`: send or token."""
+        """Every POST, oldest first; the same as `data` of `GET /requests`. `kind`: send, validate or token."""
         return self._fcm.requests(_filters(target=target, project=project, kind=kind, since=since))
 
     def follow(self, scenario: Scenario) -> None:

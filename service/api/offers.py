@@ -19,7 +19,8 @@ from service.parts import Parts
 from service.revisions import etag, expected, gone, saved
 from service.schemas.base import PageQuery, page_of, value_of
 from service.schemas.offers import OfferSchema
-from storage import offers
+from storage import offer_checks, offers
+from storage.offer_checks import Suspension
 
 _URGENT_S = 3600
 _SIGNED_PATH = 80  # characters of an explanation's address behind PUBLIC_URL
@@ -43,8 +44,9 @@ def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
             rows = offers.page(
                 tx, brand_id=principal.brand_id, after=after(query), limit=query["limit"] + 1
             )
+            stopped = offer_checks.suspended(tx, [offer.id for offer in rows])
         found = page(rows, query, lambda offer: offer.external_id)
-        return {**found, "data": [_shown(offer) for offer in found["data"]]}
+        return {**found, "data": [_shown(each, stopped.get(each.id)) for each in found["data"]]}
 
     @blp.get("/<external_id>")
     @auth.secret(Scope.READ, Scope.ADMIN)
@@ -53,7 +55,8 @@ def _look(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     def get_offer(external_id: str, principal: Principal) -> Any:
         with parts.database.read() as tx:
             offer = offers.get(tx, brand_id=principal.brand_id, external_id=external_id)
-        return _shown(offer), 200, etag(offer.revision)
+            stopped = offer_checks.suspended(tx, [offer.id])
+        return _shown(offer, stopped.get(offer.id)), 200, etag(offer.revision)
 
 
 def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
@@ -106,8 +109,9 @@ def checked(parts: Parts, body: dict[str, Any], external_id: str) -> OfferBody:
     return wanted
 
 
-def _shown(offer: Offer) -> dict[str, Any]:
-    return {"external_id": offer.external_id, **msgspec.structs.asdict(offer.body)}
+def _shown(offer: Offer, suspended: Suspension | None = None) -> dict[str, Any]:
+    body = msgspec.structs.asdict(offer.body)
+    return {"external_id": offer.external_id, **body, "suspended": suspended}
 
 
 def _warnings(body: OfferBody) -> list[str]:

@@ -251,10 +251,23 @@ class StyleSchema(AdminSchema):
         return {name: value for name, value in body.items() if value is not None}
 
 
+class SuspensionSchema(AdminSchema):
+    """An offer that is not said any more, since FCM refuses its messages. Saving it anew ends this."""
+
+    reason = ma.fields.Str(metadata={"description": "in FCM's words"})
+    since = ma.fields.AwareDateTime()
+
+
 class OfferSchema(AdminSchema):
     """What could be said to a person, under which conditions, how often, and for how long."""
 
     external_id = ma.fields.Str(dump_only=True)
+    suspended = ma.fields.Nested(
+        SuspensionSchema,
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "why the push service refuses it; null while it does not"},
+    )
     kind = ma.fields.Enum(OfferKind, by_value=True, required=True)
     title = _texts(500, "Hot soup, {{ customer.first_name | default: 'you' }}?")
     body = _texts(2000, "{{ store.name }} is {{ distance_m }} m away.")

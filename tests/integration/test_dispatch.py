@@ -9,13 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from domain.clock import ManualClock
-from domain.decisions import Reason
+from domain.decisions import Cause, Reason
 from domain.ids import new_id
 from domain.messages import DeliveryStatus, Envelope, Message, Outcome, Push
 from domain.people import Mode
 from domain.policy import Brand
 from notifiers.base import Notifier, Start
 from scheduler.dispatch import Dispatcher
+from scheduler.pacing import PROMPT
 from storage import brands, messages
 from storage.engine import Database, Transaction
 from storage.messages import Queued
@@ -58,10 +59,10 @@ class Outbox:
         )
         self.notifier = Scripted()
 
-    def customer(self, *targets: str) -> str:
-        return self.database.write(lambda tx: self._customer(tx, targets))
+    def customer(self, *targets: str, platform: str = "android") -> str:
+        return self.database.write(lambda tx: self._customer(tx, targets, platform))
 
-    def _customer(self, tx: Transaction, targets: Sequence[str]) -> str:
+    def _customer(self, tx: Transaction, targets: Sequence[str], platform: str) -> str:
         now = self.clock.now()
         brand = {"brand_id": self.brand.id, "mode": "live", "created_at": now}
         customer = {"id": new_id(), "details": {}, "revision": 1, **brand}
@@ -70,7 +71,7 @@ class Outbox:
             device = {
                 "id": new_id(),
                 "customer_id": customer["id"],
-                "platform": "android",
+                "platform": platform,
                 "target_kind": "token",
                 "target_value": target,
                 "push_permission": "granted",
@@ -80,7 +81,16 @@ class Outbox:
             tx.execute(sa.insert(DeviceRow).values(device))
         return str(customer["id"])
 
-    def put(self, customer_id: str, *, life_s: int = 3600) -> str:
+    def put(
+        self,
+        customer_id: str,
+        *,
+        life_s: int = 3600,
+        cause: Cause = Cause.ENTER,
+        offer: tuple[str, int] | None = None,
+        data: dict[str, str] | None = None,
+    ) -> str:
+        """Queues a message as its decision would; `offer` is an id and a revision."""
         now = self.clock.now()
         message = Message(
             id=new_id(),
@@ -88,8 +98,8 @@ class Outbox:
             mode=Mode.LIVE,
             customer_id=customer_id,
             decision_id=new_id(),
-            offer_id=new_id(),
-            push=Push(title="Soup", body="Hot"),
+            offer_id=offer[0] if offer else new_id(),
+            push=Push(title="Soup", body="Hot", data=data or {}),
             expires_at=now + timedelta(seconds=life_s),
         )
         decision = {
@@ -98,7 +108,8 @@ class Outbox:
             "mode": "live",
             "customer_id": customer_id,
             "moment_id": new_id(),
-            "cause": "enter",
+            "cause": cause.value,
+            "offer_revision": offer[1] if offer else None,
             "decided_at": now,
             "outcome": "send",
             "offer_id": message.offer_id,
@@ -108,7 +119,8 @@ class Outbox:
             "seed": 0,
         }
         self.database.write(lambda tx: tx.execute(sa.insert(DecisionRow).values(decision)) and None)
-        self.database.write(lambda tx: messages.add_many(tx, [message], now=now))
+        bulk = [message.id] if cause not in PROMPT else []
+        self.database.write(lambda tx: messages.add_many(tx, [message], now=now, bulk=bulk))
         return message.id
 
     def dispatcher(
