@@ -84,15 +84,27 @@ class Example(Value):
     reasons: tuple[Reason, ...]
 
 
+# What is told of a send, by the names of a score's terms.
+MONEY = (
+    "p:before",
+    "p:after",
+    "money:visit",
+    "money:discount",
+    "money:worth",
+    "money:interruption",
+)
+
+
 class Send(NamedTuple):
-    """A push that would leave: by the person's clock, on a day of the brand's; `money` by the names of a score's terms."""
+    """A push that would leave: by the person's clock, on a day of the brand's. `money` is in the order of `MONEY`: a plain
+    tuple, for there may be a million of them."""
 
     customer_id: str
     at: datetime
     hour: int
     day: str
     gain: float
-    money: dict[str, float]
+    money: tuple[float, ...]
 
 
 class Fate(NamedTuple):
@@ -190,19 +202,18 @@ class Funnel:
         return tuple(Hour(hour=hour, sends=by_hour[hour] * scale) for hour in sorted(by_hour))
 
     def expected(self, currency: str, scale: float) -> Expected:
-        def total(name: str) -> float:
-            return scale * math.fsum(send.money.get(name, 0.0) for send in self._sends)
-
-        redeemed = total("p:after")
+        before, after, visit, discount, worth, interruption = (
+            scale * math.fsum(send.money[n] for send in self._sends) for n in range(len(MONEY))
+        )
         return Expected(
             currency=currency,
             sends=scale * len(self._sends),
-            redemptions=redeemed,
-            incremental_visits=redeemed - total("p:before"),
-            margin=total("money:visit"),
-            discount=-total("money:discount"),
-            worth=total("money:worth"),
-            interruption=-total("money:interruption"),
+            redemptions=after,
+            incremental_visits=after - before,
+            margin=visit,
+            discount=-discount,
+            worth=worth,
+            interruption=-interruption,
             gain=scale * math.fsum(send.gain for send in self._sends),
         )
 

@@ -16,7 +16,7 @@ from scheduler.decide import eligible
 from scheduler.decide.choose import Verdict, decide
 from scheduler.decide.score import Model, Scale
 from scheduler.learn.terms import Reader
-from scheduler.rehearsing.funnel import SENT, Fate, Send
+from scheduler.rehearsing.funnel import MONEY, SENT, Fate, Send
 
 _OF_REACH = ("consent_missing", "no_device", "permission_denied")
 _BY_LOCATION = (Cause.ENTER, Cause.DWELL, Cause.WEATHER)
@@ -94,11 +94,12 @@ def _gain(case: Case) -> float:
 
 def _send(context: Context, verdict: Verdict, day: str) -> Send:
     zone = ZoneInfo(context.zone) if context.zone else None
+    terms = {term.name: term.value for term in verdict.terms}
     return Send(
         customer_id="",
         at=context.decided_at,
         hour=context.decided_at.astimezone(zone).hour,
         day=day,
         gain=verdict.gain,
-        money={term.name: term.value for term in verdict.terms},
+        money=tuple(terms.get(name, 0.0) for name in MONEY),
     )

@@ -3,7 +3,7 @@
 Which moment is written down in `docs/dry-run.md`. Reads only, in short transactions, batch after batch in the order of ids.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -168,14 +168,18 @@ class _Stage:
         if reasons := guards.on_person(context, at.ground.brand.policy):
             fate = judging.forbidden(reasons, judging.missing(context))
             return Found(fate, lambda: reasons, cause)
-        alone = at._replace(ground=msgspec.structs.replace(at.ground, offers=(offer,)))
-        if lack := judging.lacking(build.with_offers(context, alone), offer):
+        alone = build.with_offers(context, _among(at, (offer,)))
+        if lack := judging.lacking(alone, offer):
             return Found(Fate("eligible", lack.code), lambda: (lack,), cause)
+        others = tuple(each for each in at.ground.offers if each is not offer)
+        beside = build.with_offers(context, _among(at, others)).candidates
+        together = sorted((*beside, *alone.candidates), key=lambda each: each.offer_id)
+        context = msgspec.structs.replace(context, candidates=tuple(together))
         return self._among_all(at, context, cause)
 
     def _among_all(self, at: Scene, context: Context, cause: Cause) -> Found:
         offer, policy, model = self._now.offer, at.ground.brand.policy, self._now.model
-        known, verdict, _ = chosen(at, build.with_offers(context, at), model)
+        known, verdict, _ = chosen(at, context, model)
         if lack := judging.lacking(known, offer):  # its text could not be made
             return Found(Fate("eligible", lack.code), lambda: (lack,), cause)
         case = judging.Case(known, offer, policy, model)
@@ -195,6 +199,11 @@ class _Stage:
             moment = msgspec.structs.replace(moment, store_id=store.id)
             return at._replace(moment=moment, known=known)
         return at._replace(moment=moment)
+
+
+def _among(at: Scene, offers: Sequence[Offer]) -> Scene:
+    """The scene with these offers alone."""
+    return at._replace(ground=msgspec.structs.replace(at.ground, offers=tuple(offers)))
 
 
 def _can_be(cause: Cause, at: Scene) -> bool:
