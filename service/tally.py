@@ -1,7 +1,7 @@
 """What was decided on some days, and what became of it: the numbers of `GET /v1/stats` and `whenabouts stats`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from domain.decisions import Outcome
@@ -10,10 +10,12 @@ from domain.messages import MessageState
 from domain.people import Mode
 from domain.policy import Brand
 from domain.values import Value
+from notifiers.labels import label_of
 from scheduler.context.clock import to_utc, zone_of
-from storage import counts
+from storage import counts, reports
 from storage.counts import ACCEPTED, Key
 from storage.engine import Transaction
+from storage.reports import Sum
 
 USUAL_DAYS = 28
 
@@ -39,7 +41,11 @@ class OfReason(Value):
 
 
 class Funnel(Value):
-    """One offer's way, from the decisions in which it won or was weighed to what people did with it."""
+    """One offer's way, from the decisions in which it won or was weighed to what people did with it.
+
+    `reported_…` are FCM's own sums for Android, as imported from its Data API: of devices that share usage data, by FCM's
+    days, rounded; None where none were imported.
+    """
 
     offer: str
     decided: int = 0
@@ -50,6 +56,8 @@ class Funnel(Value):
     redeemed: int = 0
     dismissed: int = 0
     not_for_me: int = 0
+    reported_accepted: int | None = None
+    reported_delivered: int | None = None
 
 
 class Tally(Value):
@@ -70,6 +78,11 @@ def tally(tx: Transaction, brand: Brand, mode: Mode, *, first: date, last: date)
     zone = zone_of(brand.time_zone)
     since, until = (to_utc(day, time(), zone) for day in (first, last + timedelta(days=1)))
     accepted = counts.messages(tx, brand.id, mode, since=since, until=until)
+    reported = (
+        reports.sums(tx, brand.id, first=first.toordinal(), last=last.toordinal())
+        if mode is Mode.LIVE
+        else {}
+    )
     decided = [(key, count) for key, count in found if key.what in tuple(Outcome)]
     return Tally(
         first=first,
@@ -78,7 +91,7 @@ def tally(tx: Transaction, brand: Brand, mode: Mode, *, first: date, last: date)
         days=_days(decided),
         causes=_causes(decided),
         reasons=_reasons(decided),
-        funnel=_funnel(found, accepted),
+        funnel=_funnel(found, accepted, reported),
     )
 
 
@@ -122,7 +135,9 @@ def _reasons(decided: Counted) -> tuple[OfReason, ...]:
     return tuple(OfReason(outcome=what, code=code, count=n) for (what, code), n in ranked)
 
 
-def _funnel(found: Counted, messages: dict[tuple[str, str], int]) -> tuple[Funnel, ...]:
+def _funnel(
+    found: Counted, messages: Mapping[tuple[str, str], int], reported: Mapping[str, Sum]
+) -> tuple[Funnel, ...]:
     ways: dict[str, Counter[str]] = {}
     for key, count in found:
         if not key.offer:
@@ -136,4 +151,13 @@ def _funnel(found: Counted, messages: dict[tuple[str, str], int]) -> tuple[Funne
     for (offer, state), count in messages.items():
         if state == MessageState.SENT:
             ways.setdefault(offer, Counter())["accepted"] += count
-    return tuple(Funnel(offer=offer, **way) for offer, way in sorted(ways.items()))
+    return tuple(
+        Funnel(offer=offer, **way, **_reported(reported.get(label_of(offer))))
+        for offer, way in sorted(ways.items())
+    )
+
+
+def _reported(sums: Sum | None) -> dict[str, int]:
+    if sums is None:
+        return {}
+    return {"reported_accepted": sums.accepted, "reported_delivered": sums.delivered}

@@ -1,6 +1,5 @@
 """`whenabouts import`: whole tables from files, all rows or none."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,24 +12,24 @@ from werkzeug.exceptions import HTTPException
 
 from domain.access import CredentialKind, Principal, Scope
 from domain.clock import SystemClock
-from domain.errors import Fault, Invalid
+from domain.errors import Invalid
 from domain.people import Mode
 from service import geocode
+from service.cli.fcm_delivery import take_reports
 from service.cli.files import FORMS, ending
 from service.cli.opening import opened, settings, the_brand
-from service.cli.output import REFUSED, explained, json_option, show_json, show_table
+from service.cli.output import REFUSED, explained, json_option, show_json
+from service.cli.refused import show_refused
 from service.importing import KINDS, Importer, Outcome
 from service.locating import Locator, Watch
 from storage.engine import Database
 
-MOST_SHOWN = 50  # mistakes in the table; the JSON document has them all
+FCM_DELIVERY = "fcm-delivery"
 MOST_ROWS = 1_000_000  # on PostgreSQL, where nobody waits for an import
-_PLACE = re.compile(r"^(?:(Line|Row|Feature) (\d+): )?(.*)$", re.DOTALL)
-_ROW = re.compile(r"^/(?:(?:features|data|head)/)?\d+/?")
 
 
 @click.command("import")
-@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("kind", type=click.Choice([*KINDS, FCM_DELIVERY]))
 @click.argument("file", type=click.File("rb"))
 @click.option("--brand", "slug", help="The brand's slug; needed where there are several.")
 @click.option(
@@ -51,7 +50,13 @@ def import_(
     is_test: bool,
     as_json: bool,
 ) -> None:
-    """Import a FILE (CSV, GeoJSON or JSON; - reads standard input): all rows or none; known names are replaced."""
+    """Import a FILE (CSV, GeoJSON or JSON; - reads standard input): all rows or none; known names are replaced.
+
+    Of the kind fcm-delivery it is Firebase's BigQuery export as JSON lines, or answers of the FCM Data API.
+    """
+    if kind == FCM_DELIVERY:
+        take_reports(file.read(), slug, dry_run=dry_run, as_json=as_json)
+        return
     content_type = FORMS[form or ending(getattr(file, "name", "-"))]
     mode = Mode.TEST if is_test else Mode.LIVE
     with opened() as database, _progress() as watch:
@@ -75,7 +80,7 @@ def import_(
     if refused is None:
         _show(outcome, as_json)
     else:
-        _show_refused(refused, as_json)
+        show_refused(refused, as_json)
         sys.exit(REFUSED)
 
 
@@ -129,22 +134,3 @@ def _show(outcome: Outcome, as_json: bool) -> None:
     done = "Would import" if outcome.dry_run else "Imported"
     counts = f"{outcome.created} new, {outcome.updated} changed, {outcome.unchanged} as they were"
     click.echo(f"{done} {outcome.rows} rows: {counts}.")
-
-
-def _show_refused(error: Invalid, as_json: bool) -> None:
-    if as_json:
-        show_json({"code": error.code, "detail": error.detail, "errors": list(error.faults)})
-        return
-    click.echo(f"Error: {error.detail}", err=True)
-    if error.faults:
-        show_table(
-            ["where", "column", "what to do"], map(_cells, error.faults[:MOST_SHOWN]), err=True
-        )
-    if (more := len(error.faults) - MOST_SHOWN) > 0:
-        click.echo(f"… and {more} more; --json lists them all.", err=True)
-
-
-def _cells(fault: Fault) -> tuple[str, str, str]:
-    """A fault as a line of a table: the place that people find in the file, the column, and what to do."""
-    place, number, detail = _PLACE.fullmatch(fault.detail).groups()  # type: ignore[union-attr]  # it matches every text
-    return f"{place or ''} {number or ''}".strip(), _ROW.sub("", fault.pointer), detail

@@ -30,11 +30,20 @@ class FunnelSchema(ma.Schema):
     decided = ma.fields.Int(metadata={"description": "decisions in which it won or was weighed"})
     sent = ma.fields.Int(metadata={"description": "decisions to say it"})
     accepted = ma.fields.Int(metadata={"description": "pushes that the push service took"})
-    delivered = ma.fields.Int(metadata={"description": "that a phone reported"})
+    delivered = ma.fields.Int(
+        metadata={"description": "that a phone reported, or FCM's export for it; each push once"}
+    )
     opened = ma.fields.Int()
     redeemed = ma.fields.Int()
     dismissed = ma.fields.Int()
     not_for_me = ma.fields.Int()
+    reported_accepted = ma.fields.Int(
+        allow_none=True,
+        metadata={"description": "FCM's own sum for Android; null where none was imported"},
+    )
+    reported_delivered = ma.fields.Int(
+        allow_none=True, metadata={"description": "of these, what FCM says it delivered"}
+    )
 
 
 class StatsSchema(ma.Schema):
