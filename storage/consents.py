@@ -15,7 +15,8 @@ from domain.values import Value
 from storage import withdrawal
 from storage.engine import Transaction
 from storage.models import ConsentEntryRow, ConsentRow, CustomerRow
-from storage.sql import among, insert
+from storage.prepared import OfMany
+from storage.sql import insert
 
 
 class Entry(Value):
@@ -37,6 +38,16 @@ class Entry(Value):
     receipt: Receipt | None
 
 
+_OF_MANY = OfMany(
+    sa.select(
+        ConsentRow.customer_id,
+        ConsentRow.purpose,
+        ConsentRow.granted,
+        ConsentRow.entry_id,
+        ConsentRow.since,
+    ),
+    ConsentRow.customer_id,
+)
 _CURRENT = sa.select(ConsentRow.__table__).where(ConsentRow.customer_id == sa.bindparam("customer"))
 
 
@@ -54,14 +65,12 @@ def of_many(
 ) -> dict[str, Consents]:
     """`current` of each person, as to these purposes, in one query; whoever never said anything has none."""
     found: dict[str, dict[Purpose, Consent]] = {each: {} for each in customer_ids}
-    rows = tx.execute(
-        sa.select(ConsentRow.__table__).where(
-            among(tx, ConsentRow.customer_id, found), ConsentRow.purpose.in_(purposes)
-        )
-    )
-    for row in rows:
-        found[row.customer_id][Purpose(row.purpose)] = _consent(row)
-    return {customer_id: Consents(of=purposes) for customer_id, purposes in found.items()}
+    named = {purpose.value: purpose for purpose in purposes}
+    for whose, name, granted, entry_id, since in _OF_MANY.of(tx, found):
+        if purpose := named.get(name):
+            consent = Consent(purpose=purpose, granted=granted, entry_id=entry_id, since=since)
+            found[whose][purpose] = consent
+    return {customer_id: Consents(of=standing) for customer_id, standing in found.items()}
 
 
 def append(

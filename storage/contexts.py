@@ -23,7 +23,9 @@ from storage.models import (
     PositionRow,
     VisitRow,
 )
+from storage.models.base import UtcTime
 from storage.patrons import ANY
+from storage.prepared import OfMany
 from storage.sql import among
 
 NEVER_SEEN = (MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED)
@@ -40,25 +42,29 @@ class Phones(Value):
     locale: str | None = None
 
 
-def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
-    rows = tx.execute(
-        sa.select(
-            DeviceRow.customer_id,
-            DeviceRow.push_permission,
-            DeviceRow.target_value.is_not(None).label("has_target"),
-            DeviceRow.time_zone,
-            DeviceRow.locale,
-        )
-        .where(among(tx, DeviceRow.customer_id, customer_ids), DeviceRow.retired_at.is_(None))
-        .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
+_NO_PHONE = Phones()
+_PHONES = OfMany(
+    sa.select(
+        DeviceRow.customer_id,
+        DeviceRow.push_permission,
+        DeviceRow.target_value.is_not(None),
+        DeviceRow.time_zone,
+        DeviceRow.locale,
     )
+    .where(DeviceRow.retired_at.is_(None))
+    .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id),
+    DeviceRow.customer_id,
+)
+
+
+def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
     found: dict[str, Phones] = {}
-    for row in rows:
-        before = found.get(row.customer_id, Phones())
-        found[row.customer_id] = Phones(
-            reach=reach(before.reach, row.has_target, row.push_permission),
-            zones=(*before.zones, row.time_zone) if row.time_zone else before.zones,
-            locale=before.locale or row.locale,
+    for whose, permission, has_target, zone, locale in _PHONES.of(tx, customer_ids):
+        before = found.get(whose, _NO_PHONE)
+        found[whose] = Phones(
+            reach=reach(before.reach, has_target, permission),
+            zones=(*before.zones, zone) if zone else before.zones,
+            locale=before.locale or locale,
         )
     without = [one for one in customer_ids if _phone(found, one).reach is Reach.NO_DEVICE]
     for one in webhooks.in_reach(tx, without):
@@ -67,7 +73,7 @@ def phones(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Phones]:
 
 
 def _phone(found: Mapping[str, Phones], customer_id: str) -> Phones:
-    return found.get(customer_id, Phones())
+    return found.get(customer_id, _NO_PHONE)
 
 
 def reach(so_far: Reach, has_target: bool, permission: str) -> Reach:
@@ -77,58 +83,53 @@ def reach(so_far: Reach, has_target: bool, permission: str) -> Reach:
     return Reach.DENIED if permission == Permission.DENIED else Reach.REACHABLE
 
 
+_WHEREABOUTS = OfMany(
+    sa.select(
+        PositionRow.customer_id,
+        PositionRow.latitude,
+        PositionRow.longitude,
+        PositionRow.occurred_at,
+    ).order_by(PositionRow.occurred_at),
+    PositionRow.customer_id,
+)
+
+
 def whereabouts(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Whereabouts]:
     """The newest fix of each person's devices."""
-    rows = tx.execute(
-        sa.select(
-            PositionRow.customer_id,
-            PositionRow.latitude,
-            PositionRow.longitude,
-            PositionRow.occurred_at,
-        )
-        .where(among(tx, PositionRow.customer_id, customer_ids))
-        .order_by(PositionRow.occurred_at)
-    )
     return {
-        row.customer_id: Whereabouts(
-            position=LatLon(latitude=row.latitude, longitude=row.longitude),
-            occurred_at=row.occurred_at,
-        )
-        for row in rows
+        whose: Whereabouts(position=LatLon(latitude=latitude, longitude=longitude), occurred_at=at)
+        for whose, latitude, longitude, at in _WHEREABOUTS.of(tx, customer_ids)
     }
+
+
+_SENDS = OfMany(
+    sa.select(
+        DecisionRow.customer_id,
+        DecisionRow.offer_id,
+        DecisionRow.decided_at,
+        DecisionRow.local_date,
+        DecisionRow.daypart,
+        MessageRow.state,
+    )
+    .outerjoin(MessageRow, MessageRow.decision_id == DecisionRow.id)
+    .where(
+        DecisionRow.decided_at >= sa.bindparam("since", type_=UtcTime),
+        DecisionRow.outcome == Outcome.SEND,
+    )
+    .order_by(DecisionRow.decided_at),
+    DecisionRow.customer_id,
+)
 
 
 def sends(
     tx: Transaction, customer_ids: Sequence[str], *, since: datetime
 ) -> dict[str, list[Sent]]:
     """What was sent to each person since then; what surely reached no phone is marked as not seen."""
-    rows = tx.execute(
-        sa.select(
-            DecisionRow.customer_id,
-            DecisionRow.offer_id,
-            DecisionRow.decided_at,
-            DecisionRow.local_date,
-            DecisionRow.daypart,
-            MessageRow.state,
-        )
-        .outerjoin(MessageRow, MessageRow.decision_id == DecisionRow.id)
-        .where(
-            among(tx, DecisionRow.customer_id, customer_ids),
-            DecisionRow.decided_at >= since,
-            DecisionRow.outcome == Outcome.SEND,
-        )
-        .order_by(DecisionRow.decided_at)
-    )
     found: dict[str, list[Sent]] = {}
-    for row in rows:
-        sent = Sent(
-            offer_id=row.offer_id,
-            at=row.decided_at,
-            local_date=row.local_date,
-            daypart=row.daypart,
-            seen=row.state not in NEVER_SEEN,
-        )
-        found.setdefault(row.customer_id, []).append(sent)
+    for whose, offer_id, at, local_date, daypart, state in _SENDS.of(tx, customer_ids, since=since):
+        seen = state not in NEVER_SEEN
+        sent = Sent(offer_id=offer_id, at=at, local_date=local_date, daypart=daypart, seen=seen)
+        found.setdefault(whose, []).append(sent)
     return found
 
 
@@ -149,14 +150,19 @@ def usual_stores(
     return {row.customer_id: row.store_id for row in rows}
 
 
+_DAYS_AT_STORES = OfMany(
+    sa.select(PatronRow.customer_id, PatronRow.store_id, PatronRow.times).where(
+        PatronRow.service == ANY
+    ),
+    PatronRow.customer_id,
+)
+
+
 def days_at_stores(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """On how many days each of these people came to which store; who came to none is there with none."""
-    query = sa.select(PatronRow.customer_id, PatronRow.store_id, PatronRow.times).where(
-        among(tx, PatronRow.customer_id, customer_ids), PatronRow.service == ANY
-    )
     found: dict[str, dict[str, int]] = {each: {} for each in customer_ids}
-    for row in tx.execute(query):
-        found[row.customer_id][row.store_id] = row.times
+    for whose, store_id, times in _DAYS_AT_STORES.of(tx, customer_ids):
+        found[whose][store_id] = times
     return found
 
 

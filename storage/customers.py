@@ -13,7 +13,8 @@ from domain.people import Customer, Mode, Preferences
 from storage.engine import Transaction
 from storage.models import CustomerRow
 from storage.named import Counts
-from storage.sql import among, insert, locked
+from storage.prepared import OfMany
+from storage.sql import insert, locked
 
 _DETAILS = ("occasions", "traits", "interests", "segments", "attributes")
 _AT_ONCE = 1000  # names in one IN (…), well below every driver's limit
@@ -101,14 +102,20 @@ def by_id(tx: Transaction, customer_id: str) -> Customer:
     return _customer(row)
 
 
+_NAMES = tuple(column.name for column in CustomerRow.__table__.columns)
+_OF_MANY = OfMany(sa.select(CustomerRow.__table__), CustomerRow.id)
+
+
 def of_many(
     tx: Transaction, customer_ids: Sequence[str]
 ) -> dict[str, tuple[Customer, Preferences]]:
     """The customers of these ids that there are, each with their preferences."""
-    rows = tx.execute(
-        sa.select(CustomerRow.__table__).where(among(tx, CustomerRow.id, customer_ids))
-    )
-    return {row.id: (_customer(row), _preferences(row.preferences)) for row in rows}
+    found: dict[str, tuple[Customer, Preferences]] = {}
+    for values in _OF_MANY.of(tx, customer_ids):
+        row = dict(zip(_NAMES, values, strict=True))
+        customer = msgspec.convert(row | row["details"], Customer)
+        found[customer.id] = customer, _preferences(row["preferences"])
+    return found
 
 
 def ids(tx: Transaction, *, brand_id: str, mode: Mode, external_ids: Sequence[str]) -> list[str]:

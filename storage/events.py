@@ -12,7 +12,8 @@ from domain.people import Mode
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import CustomerRow, DecisionRow, EventRow, StoreRow
-from storage.sql import among
+from storage.models.base import UtcTime
+from storage.prepared import OfMany
 
 _IN_BODY = ("service", "slot", "items", "amount", "properties")
 
@@ -51,29 +52,38 @@ def add(tx: Transaction, events: Iterable[StoredEvent], *, now: datetime) -> Non
         tx.execute(sa.insert(EventRow), rows)
 
 
+_ANSWERED = OfMany(
+    sa.select(
+        EventRow.customer_id,
+        EventRow.type,
+        EventRow.occurred_at,
+        EventRow.decision_id,
+        DecisionRow.offer_id,
+    )
+    .outerjoin(DecisionRow, DecisionRow.id == EventRow.decision_id)
+    .where(
+        EventRow.occurred_at >= sa.bindparam("since", type_=UtcTime),
+        sa.or_(*(EventRow.type == answer for answer in ANSWERS)),
+    )
+    .order_by(EventRow.occurred_at, EventRow.id),
+    EventRow.customer_id,
+)
+
+
 def answers(
     tx: Transaction, customer_ids: Collection[str], since: datetime
 ) -> dict[str, list[Answer]]:
     """What these people answered since then, oldest first, by customer; who answered nothing is absent."""
-    rows = tx.execute(
-        sa.select(
-            EventRow.customer_id,
-            EventRow.type,
-            EventRow.occurred_at,
-            EventRow.decision_id,
-            DecisionRow.offer_id,
-        )
-        .outerjoin(DecisionRow, DecisionRow.id == EventRow.decision_id)
-        .where(
-            among(tx, EventRow.customer_id, customer_ids),
-            EventRow.occurred_at >= since,
-            EventRow.type.in_(ANSWERS),
-        )
-        .order_by(EventRow.occurred_at, EventRow.id)
-    )
     found: dict[str, list[Answer]] = {}
-    for row in rows:
-        found.setdefault(row.customer_id, []).append(msgspec.convert(row._mapping, Answer))
+    for whose, type_, at, decision_id, offer_id in _ANSWERED.of(tx, customer_ids, since=since):
+        answer = Answer(
+            customer_id=whose,
+            type=type_,
+            occurred_at=at,
+            decision_id=decision_id,
+            offer_id=offer_id,
+        )
+        found.setdefault(whose, []).append(answer)
     return found
 
 

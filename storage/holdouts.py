@@ -9,6 +9,7 @@ from domain.holdout import PRE_DAYS, Member, Share
 from domain.values import Value
 from storage.engine import Transaction
 from storage.models import MemberRow, OutcomeRow, ShareRow
+from storage.prepared import OfMany
 from storage.sql import add_rows, among, insert
 
 
@@ -29,15 +30,16 @@ class Won(Value):
     day: int
 
 
+_MEMBERS = OfMany(
+    sa.select(MemberRow.customer_id, MemberRow.draw, MemberRow.said_day), MemberRow.customer_id
+)
+
+
 def members(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Member]:
     """Those of these people who are enrolled."""
     return {
-        row.customer_id: Member(draw=row.draw, enrolled=True, said=row.said_day is not None)
-        for row in tx.execute(
-            sa.select(MemberRow.customer_id, MemberRow.draw, MemberRow.said_day).where(
-                among(tx, MemberRow.customer_id, customer_ids)
-            )
-        )
+        whose: Member(draw=draw, enrolled=True, said=said_day is not None)
+        for whose, draw, said_day in _MEMBERS.of(tx, customer_ids)
     }
 
 

@@ -27,6 +27,7 @@ from storage.models import (
     SpreadRow,
     VisitRow,
 )
+from storage.prepared import OfMany
 from storage.sql import add_rows, among
 
 MEMORY_DAYS = 365.0
@@ -163,18 +164,27 @@ def shared(tx: Transaction, brand_id: str, *, day: int) -> dict[TermName, Eviden
     }
 
 
+_OF_PEOPLE = OfMany(
+    sa.select(
+        PersonEvidenceRow.customer_id,
+        PersonEvidenceRow.term_group,
+        PersonEvidenceRow.term_value,
+        PersonEvidenceRow.pull,
+        PersonEvidenceRow.weight,
+    ),
+    PersonEvidenceRow.customer_id,
+)
+
+
 def of_people(
     tx: Transaction, customer_ids: Collection[str], *, day: int
 ) -> dict[str, dict[TermName, Evidence]]:
     """What each of these people taught of their own terms, faded to `day`, by customer; in one statement."""
-    table = PersonEvidenceRow
-    rows = tx.execute(sa.select(table.__table__).where(among(tx, table.customer_id, customer_ids)))
     left = _left(day)
     found: dict[str, dict[TermName, Evidence]] = {}
-    for row in rows:
-        found.setdefault(row.customer_id, {})[TermName(row.term_group, row.term_value)] = Evidence(
-            pull=row.pull * left, weight=row.weight * left, day=day
-        )
+    for whose, group, value, pull, weight in _OF_PEOPLE.of(tx, customer_ids):
+        evidence = Evidence(pull=pull * left, weight=weight * left, day=day)
+        found.setdefault(whose, {})[TermName(group, value)] = evidence
     return found
 
 

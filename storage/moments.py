@@ -23,9 +23,6 @@ _DUE = (
     .order_by(MomentRow.due_at, MomentRow.id)
     .limit(sa.bindparam("most"))
 )
-_CLOSE = sa.update(MomentRow).where(
-    MomentRow.id == sa.bindparam("moment"), MomentRow.decided_at.is_(None)
-)
 
 
 def open_many(tx: Transaction, wanted: Iterable[Moment]) -> None:
@@ -50,7 +47,8 @@ def claim_due(tx: Transaction, now: datetime, limit: int) -> list[Moment]:
 def close(tx: Transaction, moment_ids: Sequence[str], *, now: datetime) -> None:
     """Marks moments as decided; the decision itself is written in the same transaction."""
     if moment_ids:
-        tx.execute(_CLOSE, [{"moment": each, "decided_at": now} for each in moment_ids])
+        still_open = among(tx, MomentRow.id, moment_ids), MomentRow.decided_at.is_(None)
+        tx.execute(sa.update(MomentRow).where(*still_open).values(decided_at=now))
 
 
 # Of a rhythm, whose keys are dates; those of homes and workplaces are others' to set.

@@ -3,13 +3,15 @@
 `tx.execute` costs several times what the databases themselves need for a look-up by key; here only that is left.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from storage.engine import Transaction
+from storage.models.base import Id, UtcTime
 
 Convert = Callable[[Any], Any] | None
 Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase | sa.TextClause
@@ -91,6 +93,26 @@ class Prepared:
         return compiled
 
 
+class OfMany(Prepared):
+    """`query` of all rows in which `column` is one of many ids. They travel as one parameter, whatever their number."""
+
+    def __init__(self, query: "sa.Select[*tuple[Any, ...]]", column: Any) -> None:
+        one_text = sa.bindparam("ids", type_=sa.String)
+        listed = sa.func.json_each(one_text).table_valued("value")
+        super().__init__(
+            sqlite=query.where(column.in_(sa.select(listed.c.value))),
+            postgresql=query.where(column == sa.any_(sa.cast(one_text, postgresql.ARRAY(Id)))),
+        )
+
+    def of(self, tx: Transaction, ids: Collection[str], **values: Any) -> list[tuple[Any, ...]]:
+        """The rows; without ids none, and no statement."""
+        if not ids:
+            return []
+        brackets = "{%s}" if tx.dialect.name == "postgresql" else '["%s"]'
+        between = "," if tx.dialect.name == "postgresql" else '","'
+        return self.rows(tx, ids=brackets % between.join(ids), **values)
+
+
 def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert:
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
@@ -98,6 +120,8 @@ def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert:
 def _from_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert:
     if isinstance(kind, sa.Float):
         return None  # both drivers give floats, and SQLAlchemy's converter wants to see a row first
+    if isinstance(kind, UtcTime) and dialect.name == "postgresql":
+        return None  # aware and UTC, as the driver reads it
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 

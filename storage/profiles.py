@@ -29,7 +29,7 @@ from storage.models import (
     ProfileRow,
 )
 from storage.packing import packed, unpacked
-from storage.sql import among
+from storage.prepared import OfMany
 
 _rhythm = msgspec.msgpack.Decoder(BrandRhythm)
 _pack = msgspec.msgpack.Encoder()
@@ -100,14 +100,12 @@ def get(tx: Transaction, customer_id: str) -> Profile:
     return of_many(tx, [customer_id]).get(customer_id, Profile())
 
 
+_OF_MANY = OfMany(sa.select(ProfileRow.customer_id, ProfileRow.body), ProfileRow.customer_id)
+
+
 def of_many(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, Profile]:
     """The profiles there are, by customer."""
-    rows = tx.execute(
-        sa.select(ProfileRow.customer_id, ProfileRow.body).where(
-            among(tx, ProfileRow.customer_id, customer_ids)
-        )
-    )
-    return {row.customer_id: unpacked(row.body) for row in rows}
+    return {whose: unpacked(body) for whose, body in _OF_MANY.of(tx, customer_ids)}
 
 
 def unchanged(

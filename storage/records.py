@@ -81,12 +81,18 @@ def packed(decision: Decision) -> bytes | None:
     """The record of a decision; None where nothing was chosen."""
     if decision.inputs is None:
         return None
-    document = {
-        "inputs": decision.inputs,
-        "terms": {term.name: term.value for term in decision.terms},
-        "rules": decision.rules,
-        "alternatives": decision.alternatives,
-    }
+    return deflated(
+        {
+            "inputs": decision.inputs,
+            "terms": {term.name: term.value for term in decision.terms},
+            "rules": decision.rules,
+            "alternatives": decision.alternatives,
+        }
+    )
+
+
+def deflated(document: Mapping[str, Any]) -> bytes:
+    """A record of these fields."""
     deflate = _START.copy()
     return _FORM + deflate.compress(_encode(document)) + deflate.flush()
 

@@ -12,7 +12,7 @@ from domain.haunts import Places
 from domain.ids import new_id
 from domain.messages import DeliveryStatus, Message, MessageState, Push
 from domain.people import Mode, Profile
-from storage import decisions, messages, moments
+from storage import decisions, messages, moments, records
 from storage.engine import Database, Transaction
 from storage.models import (
     BookingRow,
@@ -97,7 +97,8 @@ class Life:
         told = [{"code": "chosen", "text": self.marker, "would_change": None, "offer": None}]
         known = {"mode": "live", "outcome": "send", "offer": "soup", "reasons": told, "terms": []}
         inputs = {"customer": self.customer_id}
-        self._add(tx, DecisionRow, id=self.decision_id, **known, cause="enter", inputs=inputs)
+        record = records.deflated({"inputs": inputs, "terms": {self.marker: 0.5}})
+        self._add(tx, DecisionRow, id=self.decision_id, **known, cause="enter", record=record)
         push = {"title": self.marker, "body": "", "data": {}}
         self._add(tx, MessageRow, id=self.message_id, mode="live", state="sending", push=push)
         self._add(tx, DeliveryRow, message_id=self.message_id, status="sending", owner=new_id())

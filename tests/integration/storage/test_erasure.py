@@ -111,7 +111,7 @@ def test_what_stays_of_a_decision_counts_but_names_nobody(
     kept = {name: value for name, value in decision.items() if value not in (None, [], 0)}
     assert set(kept) == {
         "id", "brand_id", "mode", "moment_id", "cause", "decided_at", "outcome", "offer_id", "offer",
-        "offer_revision", "propensity", "redacted_at",
+        "offer_revision", "propensity", "redacted_at", "pruned_at",
     }  # fmt: skip
 
 
