@@ -31,7 +31,7 @@ from storage.offer_checks import Question
 
 __all__ = ["Check", "Dispatcher", "Route"]
 
-_MOST_INTENDED = 250  # messages in one transaction: their POSTs are to start within a second of it
+_MOST_INTENDED = 500  # messages in one transaction: their POSTs are to start within a second of it
 _MOST_RECORDED = 1000  # outcomes in one transaction
 _MOST_THREADS = 100  # for ways out that hold one for each POST
 _log = structlog.get_logger()

@@ -239,7 +239,7 @@ class Intents:
 
     def _ways(self, tx: Transaction, lanes: Sequence[Lane]) -> "_Ways":
         """The project and the way out for each brand and mode, each asked for once."""
-        owners = {one: brands.by_id(tx, one) for one in {lane.brand_id for lane in lanes}}
+        owners = brands.of_many(tx, {lane.brand_id for lane in lanes})
         wanted = {(lane.brand_id, lane.mode) for lane in lanes}
         return {(brand, mode): self._route(owners[brand], mode) for brand, mode in wanted}
 
@@ -277,7 +277,7 @@ def _targets(
 ) -> Mapping[str, Sequence[Addressee]]:
     """By message id, the devices that it is to go to."""
     found = deliveries.addressees(tx, [q.message for q in queued], now=now)
-    owners = {one: brands.by_id(tx, one) for one in {q.message.brand_id for q in queued}}
+    owners = brands.of_many(tx, {q.message.brand_id for q in queued})
     policies = {q.message.id: owners[q.message.brand_id].policy.devices for q in queued}
     return addressed(tx, found, policies)
 
