@@ -50,6 +50,25 @@ _BY_STATUS: Mapping[int, DeliveryStatus] = {
 }
 
 
+ERROR_CODES = frozenset(code for _, code in _BY_ERROR) | frozenset(
+    [
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "NOT_FOUND",
+        "HTTP_502",
+        "HTTP_504",
+        "TIMEOUT",
+        "CONNECTION_LOST",
+        "UNREADABLE_ANSWER",
+        "NOT_REACHED",
+        "NO_ACCESS_TOKEN",
+        "ACCOUNT_UNUSABLE",
+        "UNSENDABLE",
+    ]
+)
+"""The codes that an outcome may bear and docs/fcm.md explains; a far end may make up others."""
+
+
 class Answer(Value):
     """An HTTP answer of FCM, read."""
 

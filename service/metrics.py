@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from domain.messages import Outcome
 from domain.values import Value
+from notifiers.outcomes import ERROR_CODES
 from scheduler.patience import Breaker
 
 
@@ -36,6 +37,12 @@ class Metrics:
             "whenabouts_deliveries_total",
             "Attempts at devices by what they came to",
             ["status"],
+            registry=self.registry,
+        )
+        self.errors = Counter(
+            "whenabouts_delivery_errors_total",
+            "Attempts at devices that were not accepted, by what FCM or the way to it said",
+            ["code"],
             registry=self.registry,
         )
         self.webhooks = Counter(
@@ -68,12 +75,20 @@ class Metrics:
         """A value that is looked up whenever `/metrics` is read."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
+    def outbox(self, read: Callable[[], "OutboxState"]) -> None:
+        """How the outbox stands, looked up whenever `/metrics` is read."""
+        self.registry.register(_Outbox(read))
+
     def projects(self, read: Callable[[], "Iterable[ProjectState]"]) -> None:
         """The pace and rests of each Firebase project, looked up whenever `/metrics` is read."""
         self.registry.register(_Projects(read))
 
     def delivered(self, outcome: Outcome, seconds: float) -> None:
         self.deliveries.labels(outcome.status.value).inc()
+        if outcome.error_code:
+            # What a far end may call its error is no label: it could be anything.
+            code = outcome.error_code if outcome.error_code in ERROR_CODES else "OTHER"
+            self.errors.labels(code).inc()
         self.posts.observe(seconds)
 
     def webhook_delivered(self, outcome: Outcome, seconds: float) -> None:
@@ -100,6 +115,46 @@ class Metrics:
 
     def _page(self) -> Response:
         return Response(generate_latest(self.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class OutboxState(Value):
+    """Messages by state, how long the oldest that is due has been due, and the targets in doubt."""
+
+    queued: int = 0
+    sending: int = 0
+    unknown: int = 0
+    oldest_due_s: float = 0.0
+    suspects: int = 0
+
+
+class _Outbox(Collector):
+    def __init__(self, read: Callable[[], OutboxState]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return self._families(OutboxState())
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families(self._read())
+
+    def _families(self, state: OutboxState) -> list[Metric]:
+        shown = {
+            "messages_queued": ("Messages that are queued now", state.queued),
+            "messages_sending": ("Messages that are sending now", state.sending),
+            "messages_unknown": ("Messages that are unknown now", state.unknown),
+            "messages_oldest_due_seconds": (
+                "How long the queued message that is due longest has been due",
+                state.oldest_due_s,
+            ),
+            "targets_suspect": (
+                "Targets that would have been forgotten, had not so many been at once",
+                state.suspects,
+            ),
+        }
+        return [
+            GaugeMetricFamily(f"whenabouts_{name}", text, value)
+            for name, (text, value) in shown.items()
+        ]
 
 
 class ProjectState(Value):

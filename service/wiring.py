@@ -31,12 +31,12 @@ from scheduler.weather.watch import Watch
 from service.app import create_app
 from service.explaining import explain_address
 from service.lock import EngineLock
-from service.metrics import Metrics, ProjectState
+from service.metrics import Metrics, OutboxState, ProjectState
 from service.outlets import Outlets
 from service.parts import Parts
 from service.server import Server
 from service.watching import Lookout, Watchman
-from storage import heartbeats, messages, migrate, offer_checks
+from storage import heartbeats, messages, migrate, offer_checks, targets
 from storage.engine import Database, Transaction
 
 ROLES = ("api", "engine", "sender")
@@ -280,21 +280,22 @@ class Process:
         }
 
     def _watch_backlog(self) -> None:
-        for state in ("queued", "sending", "unknown"):
-            self.metrics.gauge(
-                f"whenabouts_messages_{state}",
-                f"Messages that are {state} now",
-                partial(self._waiting, state),
-            )
+        self.metrics.outbox(self._outbox)
         self.metrics.gauge(
             "whenabouts_offers_suspended", "Offers that the push service refuses", self._suspended
         )
         if self._dispatcher:
             self.metrics.projects(partial(_states, self._dispatcher.manners))
 
-    def _waiting(self, state: str) -> float:
+    def _outbox(self) -> OutboxState:
+        now = self._clock.now()
         with self.database.read() as tx:
-            return float(messages.backlog(tx)[state])
+            oldest = messages.oldest_due(tx, now)
+            return OutboxState(
+                **messages.backlog(tx),
+                oldest_due_s=(now - oldest).total_seconds() if oldest else 0.0,
+                suspects=targets.suspected(tx),
+            )
 
     def _suspended(self) -> float:
         with self.database.read() as tx:

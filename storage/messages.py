@@ -192,6 +192,15 @@ def backlog(tx: Transaction) -> dict[str, int]:
     return {state.value: 0 for state in counted} | dict(rows.all())
 
 
+def oldest_due(tx: Transaction, now: datetime) -> datetime | None:
+    """Since when the message that is due longest has been due; None where none is."""
+    query = sa.select(sa.func.min(MessageRow.due_at)).where(
+        _IN_BACKLOG, MessageRow.state == MessageState.QUEUED, MessageRow.due_at <= now
+    )
+    oldest: datetime | None = tx.execute(query).scalar_one()
+    return oldest
+
+
 def newest(tx: Transaction, brand_id: str, *, state: str | None, limit: int) -> list[Line]:
     """The brand's newest messages with the status of each delivery."""
     query = sa.select(MessageRow.__table__).where(MessageRow.brand_id == brand_id)

@@ -452,3 +452,18 @@ def test_all_brands_of_a_project_that_asks_to_wait_are_left_alone(outbox: Outbox
     assert dispatcher.tick() == 0
     assert dispatcher.close()
     assert outbox.state(second) == "queued"
+
+
+def test_the_oldest_message_that_is_due_tells_how_late_the_outbox_is(outbox: Outbox) -> None:
+    def oldest() -> datetime | None:
+        with outbox.database.read() as tx:
+            return messages.oldest_due(tx, outbox.clock.now())
+
+    assert oldest() is None
+    first = outbox.clock.now()
+    outbox.put(outbox.customer("phone"))
+    outbox.clock.advance(seconds=90)
+    outbox.put(outbox.customer("other"))
+    assert oldest() == first
+    drain(outbox.dispatcher())
+    assert oldest() is None
