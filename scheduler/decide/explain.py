@@ -55,6 +55,7 @@ def worth(terms: Sequence[Term], currency: str) -> dict[str, Any]:
         "worth": round(value["money:worth"], 4),
         "discount": -round(value["money:discount"], 4),
         "interruption": -round(value["money:interruption"], 4),
+        "reserve": -round(value.get("money:reserve", 0.0), 4),
     }
     return {"currency": currency, **{name: known for name, known in found.items() if known}}
 

@@ -87,7 +87,11 @@ def _of_one_piece(sets: Iterable[Change]) -> bool:
     """Changes of one offer at most, and none of them twice."""
     parts = list(sets)
     offers = {each.offer for each in parts if each.offer}
-    return len(offers) <= 1 and len({each.name for each in parts}) == len(parts)
+    once = [each.name for each in parts if each.name not in _SEVERAL]
+    return len(offers) <= 1 and len(set(once)) == len(once)
+
+
+_SEVERAL = frozenset({"consent"})  # of which more than one may be missing
 
 
 def _covered(sets: Sequence[Change], found: Iterable[Sequence[Change]]) -> bool:
@@ -103,7 +107,7 @@ def _key(change: Change) -> tuple[str, str | None, str]:
 
 def _opened(case: Case, sets: tuple[Change, ...]) -> Flip | None:
     other = changed(case, sets)
-    if other.unlooked():
+    if other.unlooked() and not case.unlooked():
         return Flip(Turn.CONSIDERED, sets)
     again = other.verdict()
     if again.outcome is not Outcome.SEND or again.offer is None:

@@ -108,7 +108,8 @@ class Formats:
         kinds = _PIECES.get(group, ())
         pieces = value.split(", ", len(kinds) - 1) if kinds else [value]
         told = [self._piece(kind, piece) for kind, piece in zip(kinds, pieces, strict=False)]
-        return self._say(f"term.{group}", value=", ".join(told) if kinds else _band(value))
+        words = self._say(f"term.{group}", value=", ".join(told) if kinds else _band(value))
+        return words if words != group else self._say("term.other", value=f"{group} {value}")
 
     def _piece(self, kind: str, piece: str) -> str:
         if kind == "slot":
@@ -162,6 +163,8 @@ _PIECES = {
     "regular": ("often",),
     "taste": ("often",),
     "fatigue": ("",),
+    "leave_fatigue": ("",),
+    "leave_refused": ("often",),
 }
 
 _BY_NAME: dict[str, Callable[[Formats, Any], str]] = {
@@ -175,6 +178,7 @@ _BY_NAME: dict[str, Callable[[Formats, Any], str]] = {
             "worth",
             "discount",
             "interruption",
+            "reserve",
             "silent_at",
             "lacking",
             "then",

@@ -170,6 +170,11 @@ def _of_the_offer(case: Case) -> Iterator[Change]:
             yield _on_offer("for_everybody", offer, audience=Audience())
         if candidate.left is not None and candidate.left <= 0:
             yield _on_candidate("left", offer, left=1)
+        if candidate.kind_left == 0:
+            kind = {"kind": body.kind.value}
+            yield _on_candidate("kind_left", offer, kind, kind_left=1)
+        if candidate.store_left == 0:
+            yield _on_candidate("store_left", offer, store_left=1)
         if candidate.unsayable:
             yield _on_candidate("sayable", offer, unsayable=None)
     slot = case.context.slot

@@ -38,6 +38,7 @@ _MONEY = (
     "worth",
     "discount",
     "interruption",
+    "reserve",
     "silent_at",
     "lacking",
     "then",
