@@ -44,6 +44,13 @@ class Spread(Value):
     certainty: float = 1.0  # the belief's precision
 
 
+class Usual(Value):
+    """A person's moments of late: how many a week, and the mean gain of the best that could be said at one, losses as 0."""
+
+    per_week: float
+    gain: float
+
+
 class Learned(Value, omit_defaults=True):
     """What a decision believes of its terms: by group and value the mean and variance of the effect, in log-odds.
 
@@ -54,3 +61,4 @@ class Learned(Value, omit_defaults=True):
     terms: dict[str, dict[str, tuple[float, float]]] = {}
     spreads: dict[str, float] = {}
     revision: int = 0
+    usual: Usual | None = None

@@ -4,6 +4,7 @@ The answer is yes where the push was redeemed, or its person came to one of the 
 at once with a dismissal or "not for me", and at the end of the window for silence. What comes later does not count.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,20 +13,27 @@ from typing import NamedTuple
 import structlog
 
 from domain.clock import Clock
+from domain.context import Candidate, Context
 from domain.decisions import Decision, Outcome
-from domain.model import TermName
+from domain.model import Evidence, TermName
 from domain.offers import Offer, OfferKind
 from domain.people import Consents, Mode, Purpose
+from domain.policy import Policy
 from scheduler import learned
+from scheduler.decide.choose import Verdict
+from scheduler.decide.score import reserve
 from scheduler.drafts import Draft
-from scheduler.learn.terms import Terms
+from scheduler.learn.terms import Terms, is_of_leaving, leaving
+from scheduler.learn.usual import TERM, moment
 from scheduler.learned import Lesson
 from storage import consents, learning, profiles
 from storage.engine import Database, Transaction
 from storage.events import StoredEvent
-from storage.learning import OpenDecision, Sign
+from storage.learning import OpenDecision, Sign, day_of
 
 LATE = timedelta(hours=1)  # that signs may arrive after they happened
+LEFT_WITHIN = timedelta(hours=24)  # of a push, a withdrawal is its doing
+LEAVING = -math.log(199)  # log-odds of a withdrawal that the policy's price stands for: one in 200 pushes
 _BATCH = 200
 _ANSWERS = {"redeemed": 1.0, "dismissed": 0.0, "not_for_me": 0.0}
 _DRAWN = ("holdout", "explored")  # silences that say what happens without a push: chance chose them
@@ -53,13 +61,40 @@ WINDOWS = {
 
 
 def await_answers(tx: Transaction, drafts: Iterable[Draft], done: Sequence[Decision]) -> None:
-    """Begins to wait for the answers to what was sent, and for what happens without a push where a lot chose silence.
+    """Begins to wait for the answers to what was sent, and for what happens without a push where a lot chose silence. Notes
+    how good these moments were.
 
     Test customers teach nothing.
     """
     made = {decision.moment_id: decision for decision in done if decision.mode is Mode.LIVE}
+    drafts = list(drafts)
+    learning.add_own(tx, _moments(each for each in drafts if each.moment.id in made))
     awaited = (_awaited(each, made[each.moment.id]) for each in drafts if each.moment.id in made)
     learning.open_many(tx, [each for each in awaited if each])
+
+
+def _moments(drafts: Iterable[Draft]) -> dict[str, dict[TermName, Evidence]]:
+    """How good these moments were, by customer; only of those who may be learned of."""
+    found: dict[str, dict[TermName, Evidence]] = {}
+    for draft in drafts:
+        if draft.at is None or draft.choice is None:
+            continue
+        gain = worth(draft.choice.context, draft.choice.verdict, draft.at.ground.brand.policy)
+        if gain is not None and Purpose.HABITS in draft.choice.context.permits:
+            more = moment(gain, day=day_of(draft.at.now))
+            found[draft.moment.customer_id] = {TERM: more}
+    return found
+
+
+def worth(context: Context, verdict: Verdict, policy: Policy) -> float | None:
+    """The gain of the best that could be said at a moment, whatever else the week's pushes could bring; None where a rule
+    forbade to speak. Where only a cap did, as good as the person's moments usually are.
+    """
+    if verdict.offer:
+        return verdict.gain + reserve(context, policy)
+    codes = {reason.code for reason in verdict.reasons}
+    usual = context.learned.usual
+    return usual.gain if usual and codes == {"cap"} else None
 
 
 def hasten(tx: Transaction, taken: Iterable[StoredEvent], *, now: datetime) -> None:
@@ -83,8 +118,7 @@ def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
     drawn = decision.outcome is Outcome.SILENCE and decision.reasons[0].code in _DRAWN
     if not (pushed or drawn):
         return None
-    terms = Terms(context)
-    active = (*terms.shared, *terms.of(offer, candidate)) if pushed else terms.anyway
+    active = _active(context, offer, candidate) if pushed else Terms(context).anyway
     stores = draft.at.premises.named(offer.body.stores) if offer.body.stores else ()
     visit_until, due_at = _until(offer, decision.decided_at, pushed=pushed)
     return OpenDecision(
@@ -96,9 +130,16 @@ def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
         visit_until=visit_until,
         due_at=due_at,
         odds=verdict.odds if pushed else verdict.anyway,
+        anyway=verdict.before if pushed else 0.0,
         stores=tuple(store.id for store in stores),
         terms=tuple((term.group, term.value) for term in active),
     )
+
+
+def _active(context: Context, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
+    """What the answer to a push teaches: how people answer, and whether they leave."""
+    terms = Terms(context)
+    return (*terms.shared, *terms.of(offer, candidate), *terms.leaving)
 
 
 def _until(offer: Offer, since: datetime, *, pushed: bool) -> tuple[datetime, datetime]:
@@ -160,19 +201,45 @@ def _lessons(
     since = min(each.opened_at for each in taken)
     signs = learning.signs(tx, {each.customer_id for each in taken}, since=since)
     return [
-        (each, _lesson(each, signs.get(each.customer_id, []), allowed[each.customer_id]))
+        (each, lesson)
         for each in taken
         if each.decision_id not in lost
+        for lesson in _taught(each, signs.get(each.customer_id, []), allowed[each.customer_id])
     ]
 
 
-def _lesson(awaited: OpenDecision, signs: Iterable[Sign], allowed: Consents) -> Lesson:
-    return Lesson(
-        terms=[TermName(*each) for each in awaited.terms],
-        odds=awaited.odds,
-        y=answer(awaited, signs),
-        whose=awaited.customer_id if allowed.granted(Purpose.HABITS) else None,
-    )
+def _taught(
+    awaited: OpenDecision, signs: Iterable[Sign], allowed: Consents
+) -> tuple[Lesson, ...]:
+    whose = awaited.customer_id if allowed.granted(Purpose.HABITS) else None
+    y, left = answer(awaited, signs), left_after(awaited.opened_at, allowed)
+    terms = [TermName(*each) for each in awaited.terms]
+    return lessons(terms, odds=awaited.odds, anyway=awaited.anyway, y=y, left=left, whose=whose)
+
+
+def lessons(
+    terms: Sequence[TermName],
+    *,
+    odds: float,
+    anyway: float,
+    y: float,
+    left: bool,
+    whose: str | None,
+) -> tuple[Lesson, ...]:
+    """What an answer teaches of coming, over these odds, and where the terms are a push's, of leaving."""
+    leaves = [term for term in terms if is_of_leaving(term)]
+    comes = [term for term in terms if not is_of_leaving(term)]
+    said = Lesson(terms=comes, odds=odds, y=y, whose=whose, anyway=anyway)
+    if not leaves:
+        return (said,)
+    before = LEAVING + sum(map(leaving, leaves))
+    return said, Lesson(terms=leaves, odds=before, y=float(left), whose=None)
+
+
+def left_after(push: datetime, allowed: Consents) -> bool:
+    """Whether the person withdrew from pushes within a day of this one."""
+    said = allowed.of.get(Purpose.PUSH)
+    return said is not None and not said.granted and push < said.since <= push + LEFT_WITHIN
 
 
 def answer(awaited: OpenDecision, signs: Iterable[Sign]) -> float:

@@ -9,7 +9,8 @@ from domain.model import Evidence, Learned, Spread, TermName
 from domain.people import Purpose
 from scheduler.context.build import Scene
 from scheduler.learn.response import Response
-from scheduler.learn.terms import GROUPS, first_variance, is_own
+from scheduler.learn.terms import GROUPS, first_certainty, first_variance, is_own
+from scheduler.learn.usual import usual
 from storage import contexts, learning
 from storage.engine import Transaction
 from storage.learning import Moved, day_of
@@ -27,14 +28,15 @@ class Everybodys(NamedTuple):
     spreads: dict[str, float]
     revision: int = 0
 
-    def of_person(self, own: Mapping[TermName, Evidence]) -> Learned:
-        """The same with one person's own terms."""
+    def of_person(self, own: Mapping[TermName, Evidence], *, day: int = 0) -> Learned:
+        """The same with one person's own terms, as of `day`."""
         if not own:
             return Learned(terms=self.terms, spreads=self.spreads, revision=self.revision)
         return Learned(
-            terms={**self.terms, **_beliefs(own, self.spreads)},
+            terms={**self.terms, **beliefs(own, self.spreads)},
             spreads=self.spreads,
             revision=self.revision,
+            usual=usual(own, day=day, other_memory=learning.MEMORY_DAYS),
         )
 
 
@@ -43,7 +45,7 @@ def load(tx: Transaction, brand_id: str, *, now: datetime) -> Everybodys:
     revision = learning.revision(tx, brand_id)
     spreads = _variances(learning.spreads(tx, brand_id))
     return Everybodys(
-        _beliefs(learning.shared(tx, brand_id, day=day_of(now)), spreads),
+        beliefs(learning.shared(tx, brand_id, day=day_of(now)), spreads),
         {group: round(variance, _PLACES) for group, variance in spreads.items()},
         revision,
     )
@@ -67,7 +69,9 @@ def believing(tx: Transaction, scenes: Sequence[Scene], *, now: datetime) -> lis
     }
     return [
         at._replace(
-            learned=shared[at.ground.brand.id].of_person(people.get(at.known.customer.id, {})),
+            learned=shared[at.ground.brand.id].of_person(
+                people.get(at.known.customer.id, {}), day=day_of(now)
+            ),
             regular=times.get(at.known.customer.id),
         )
         for at in scenes
@@ -82,6 +86,18 @@ class Lesson(NamedTuple):
     odds: float
     y: float
     whose: str | None
+    anyway: float = 0.0
+
+
+def learn(model: Response, terms: Sequence[TermName], lesson: Lesson, *, day: int) -> None:
+    """Lets one answer teach these terms. A visit may have come anyway, with the chance `anyway`: then a yes counts for as much as it is
+    likely that the push would have brought it, by what is believed before.
+    """
+    y = lesson.y
+    if y and lesson.anyway:
+        brings = model.predict(terms, offset=lesson.odds, day=day).p
+        y *= brings / (lesson.anyway + (1 - lesson.anyway) * brings)
+    model.update(terms, y, offset=lesson.odds, day=day)
 
 
 def teach(tx: Transaction, brand_id: str, lessons: Iterable[Lesson], *, now: datetime) -> int:
@@ -94,7 +110,7 @@ def teach(tx: Transaction, brand_id: str, lessons: Iterable[Lesson], *, now: dat
         evidence |= {_owned(term, whose): known for term, known in terms.items()}
     model = Response(evidence, _spreads(before), memory_days=learning.MEMORY_DAYS)
     for each in given:
-        model.update(list(_active(each)), each.y, offset=each.odds, day=day)
+        learn(model, list(_active(each)), each, day=day)
     _save(tx, brand_id, model, before)
     return len(given)
 
@@ -137,6 +153,11 @@ def _moved(after: Mapping[str, Spread], before: Mapping[str, Spread]) -> dict[st
     }
 
 
+def first_spreads() -> dict[str, Spread]:
+    """The groups' spreads before any answer."""
+    return _spreads({})
+
+
 def _spreads(moved: Mapping[str, Moved]) -> dict[str, Spread]:
     """The groups' spreads as the model wants them. Steps taken at once by several may add up beyond the bounds."""
     found = {}
@@ -144,7 +165,8 @@ def _spreads(moved: Mapping[str, Moved]) -> dict[str, Spread]:
         by = moved.get(group, Moved())
         reached = math.log(first_variance(group)) + by.moved
         found[group] = Spread(
-            log_variance=min(max(reached, _LEAST), _MOST), certainty=1.0 + by.gained
+            log_variance=min(max(reached, _LEAST), _MOST),
+            certainty=first_certainty(group) + by.gained,
         )
     return found
 
@@ -159,7 +181,7 @@ def _variances(moved: Mapping[str, Moved]) -> dict[str, float]:
     }
 
 
-def _beliefs(evidence: Mapping[TermName, Evidence], spreads: Mapping[str, float]) -> Terms:
+def beliefs(evidence: Mapping[TermName, Evidence], spreads: Mapping[str, float]) -> Terms:
     """Means and variances of the terms, rounded as they will be stored; groups of before that are no longer used fall out."""
     found: Terms = {}
     for term, known in evidence.items():

@@ -48,7 +48,8 @@ class OpenDecision(Value):
     """A decision whose answer is awaited until `due_at`; a visit counts until `visit_until`, at one of `stores` (by id;
     none means at any).
 
-    `odds`: the log-odds of the answer without the effects of `terms`, pairs of group and value.
+    `odds`: the log-odds of the answer without the effects of `terms`, pairs of group and value. `anyway`: the chance that a
+    yes would have come anyway, where the odds are of what only a push brings.
     """
 
     decision_id: str
@@ -61,6 +62,7 @@ class OpenDecision(Value):
     odds: float
     stores: tuple[str, ...]
     terms: tuple[tuple[str, str], ...]
+    anyway: float = 0.0
 
 
 class Moved(Value):

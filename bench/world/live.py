@@ -15,8 +15,8 @@ import numpy as np
 import sqlalchemy as sa
 
 from bench.world.ledger import Ledger
-from bench.world.people import ENTER, HABIT, WEATHER, Ints, Town
-from bench.world.spec import WorldOffer
+from bench.world.people import ENTER, HABIT, WEATHER, Town
+from bench.world.spec import World, WorldOffer
 from bench.world.truth import Answers, State, Truth
 from domain.access import CredentialKind, Principal
 from domain.clock import ManualClock
@@ -24,25 +24,30 @@ from domain.decisions import Cause
 from domain.events import Event, LineItem
 from domain.ids import new_id
 from domain.ledger import Statement
-from domain.messages import Envelope
-from domain.offers import About, OfferBody, OfferKind, OfferValue, WeatherCondition, WeatherWord, When
+from domain.messages import MessageState
+from domain.offers import (
+    About,
+    OfferBody,
+    OfferKind,
+    OfferValue,
+    WeatherCondition,
+    WeatherWord,
+    When,
+)
 from domain.people import Device, Mode, Permission, Platform, Purpose, Target, TargetKind
 from domain.places import Geofence, Store, TransitionType
 from domain.policy import Caps, Policy
 from domain.weather import Cell, Observation
-from notifiers.memory import MemoryNotifier
-from scheduler import events, recheck
+from scheduler import events
 from scheduler.closing import Closing
 from scheduler.decide.score import Model
 from scheduler.engine import Engine
-from scheduler.intents import Intents
 from scheduler.moments import of_transition
 from scheduler.silences import Silences
 from scheduler.weather.watch import Watch
 from storage import (
     brands,
     consents,
-    deliveries,
     devices,
     fixes,
     geofences,
@@ -55,15 +60,15 @@ from storage import (
 from storage.devices import Install
 from storage.engine import Database, Transaction
 from storage.fixes import Position
-from storage.models import DecisionRow
+from storage.models import DecisionRow, MessageRow
 from storage.visits import Visit
 
-_STORE = "store"
-_WHERE = (60.1841, 24.9499)
+STORE = "store"
+WHERE = (60.1841, 24.9499)
 _LIVE = Mode.LIVE
 _MAX_AGE = timedelta(minutes=90)
 _BATCH = 200
-_CAUSES = {Cause.HABIT: HABIT, Cause.WEATHER: WEATHER}
+CAUSES = {Cause.HABIT: HABIT, Cause.WEATHER: WEATHER}
 _WET, _DRY = WeatherWord.RAIN, WeatherWord.CLOUDS
 
 
@@ -124,7 +129,6 @@ class Live:
         self._brand = self.database.write(self._open_brand)
         self._people = self.database.write(self._move_in)
         self._number = {device.customer_id: who for who, device in enumerate(self._people)}
-        self._by_target = {f"phone-{who}": who for who in range(self._world.people)}
         self._offers = {offer.id: n for n, offer in enumerate(self._world.offers)}
         self._ahead: list[Told] = []
         self._tellings = 0
@@ -144,15 +148,7 @@ class Live:
             max_age=_MAX_AGE,
             wake=lambda: None,
         )
-        notifier = MemoryNotifier(keep=1)
-        self._owner = new_id()
-        self._intents = Intents(
-            owner=self._owner,
-            clock=self.clock,
-            check=recheck.reasons_against,
-            route=lambda _brand, _mode: ("world", notifier),
-            lease_s=60.0,
-        )
+        self._backend = new_id()
 
     def run(self) -> Ledger:
         """The history, told day by day as it happened, then the weeks with pushes."""
@@ -198,26 +194,15 @@ class Live:
     def _open_brand(self, tx: Transaction) -> str:
         now, world = self.clock.now(), self._world
         brand = brands.create(tx, slug="world", name="World", time_zone="UTC", now=now)
-        caps = world.policy.caps
-        policy = Policy(
-            caps=Caps(per_day=caps.per_day, per_week=caps.per_week),
-            quiet_hours=world.quiet,
-            holdout_share=world.policy.holdout_share,
-            exploration=world.policy.exploration,
-            interruption_price=world.price,
-            hold=world.policy.hold,
-        )
-        brands.save_policy(tx, brand.id, policy, expected=None)
-        place = {"latitude": _WHERE[0], "longitude": _WHERE[1], "time_zone": "UTC"}
-        store = Store(id="", brand_id=brand.id, external_id=_STORE, name="Store", **place)
+        brands.save_policy(tx, brand.id, policy_of(world), expected=None)
+        place = {"latitude": WHERE[0], "longitude": WHERE[1], "time_zone": "UTC"}
+        store = Store(id="", brand_id=brand.id, external_id=STORE, name="Store", **place)
         self._store_id = stores.put(tx, store, now=now)[0].id
-        shape = {"type": "circle", "center": [_WHERE[1], _WHERE[0]], "radius_m": 150}
-        fence = Geofence(
-            id="", brand_id=brand.id, external_id=_STORE, shape=shape, store=_STORE
-        )
+        shape = {"type": "circle", "center": [WHERE[1], WHERE[0]], "radius_m": 150}
+        fence = Geofence(id="", brand_id=brand.id, external_id=STORE, shape=shape, store=STORE)
         self._fence_id = geofences.put(tx, fence, now=now)[0].id
         for offer in world.offers:
-            offers.put(tx, brand_id=brand.id, external_id=offer.id, body=_body(offer), now=now)
+            offers.put(tx, brand_id=brand.id, external_id=offer.id, body=body_of(offer), now=now)
         return brand.id
 
     def _move_in(self, tx: Transaction) -> list[Device]:
@@ -284,7 +269,7 @@ class Live:
                 kind=CredentialKind.SECRET,
                 brand_id=self._brand,
                 mode=_LIVE,
-                credential_id=self._owner,
+                credential_id=self._backend,
             )
             now = self.clock.now()
             taken = self.database.write(lambda tx: events.take(tx, backend, given, now=now))
@@ -303,7 +288,7 @@ class Live:
             type=told.type,
             occurred_at=self._when(told.at),
             customer=f"p{told.who}",
-            store=_STORE if order else None,
+            store=STORE if order else None,
             items=(item,) if order else (),
             amount=offer.margin * 2 if order else None,
             decision_id=told.decision_id,
@@ -350,8 +335,8 @@ class Live:
             device_id=device.id,
             brand_id=self._brand,
             customer_id=device.customer_id,
-            latitude=_WHERE[0] + 60 / 111_400,
-            longitude=_WHERE[1],
+            latitude=WHERE[0] + 60 / 111_400,
+            longitude=WHERE[1],
             accuracy_m=10.0,
             occurred_at=now,
             state=b"",
@@ -374,21 +359,17 @@ class Live:
     # What becomes of pushes.
 
     def _deliver(self, at: float) -> None:
-        """Sends what is queued as the dispatcher does, and lets people answer."""
+        """Every queued push reaches its phone at once, and people answer. What the sender adds is measured elsewhere."""
         now = self.clock.now()
-        while ready := self.database.write(
-            lambda tx: self._intents.commit(tx, _BATCH, resting=())[1]
-        ):
-            outcomes = {
-                envelope.delivery_id: notifier.send(envelope) for envelope, notifier in ready
-            }
-            self.database.write(
-                lambda tx, of=outcomes: deliveries.record(tx, of, owner=self._owner, now=now)
-            )
-            self._answer([envelope for envelope, _ in ready], at)
+        arrived = sa.update(MessageRow).where(MessageRow.state == MessageState.QUEUED)
+        arrive = arrived.values(state=MessageState.SENT, finished_at=now)
+        named = arrive.returning(MessageRow.decision_id, MessageRow.customer_id)
+        rows = self.database.write(lambda tx: tx.execute(named).all())
+        if rows:
+            whose = {row.decision_id: self._number[row.customer_id] for row in rows}
+            self._answer(self._pushes(whose), at)
 
-    def _answer(self, envelopes: Sequence[Envelope], at: float) -> None:
-        pushes = self._pushes(envelopes)
+    def _answer(self, pushes: list[Push], at: float) -> None:
         while pushes:  # each person answers one push at a time
             first = {push.who: push for push in reversed(pushes)}
             pushes = [push for push in pushes if first[push.who] is not push]
@@ -402,22 +383,20 @@ class Live:
             self.ledger.note(times, offer, answers)
             self._expect(said, at, answers)
 
-    def _pushes(self, envelopes: Sequence[Envelope]) -> list[Push]:
-        by_decision = {each.push.data["decision_id"]: each for each in envelopes}
+    def _pushes(self, whose: dict[str, int]) -> list[Push]:
+        """What was said, by the decisions."""
+        row = DecisionRow
+        query = sa.select(row.id, row.cause, row.offer).where(row.id.in_(list(whose)))
         with self.database.read() as tx:
-            rows = tx.execute(
-                sa.select(DecisionRow.id, DecisionRow.cause).where(
-                    DecisionRow.id.in_(list(by_decision))
-                )
-            ).all()
+            found = tx.execute(query.order_by(row.id)).all()
         return [
             Push(
-                who=self._by_target[by_decision[row.id].target.value],
-                offer=self._offers[by_decision[row.id].push.data["offer"]],
-                decision_id=row.id,
-                cause=_CAUSES.get(row.cause, ENTER),
+                who=whose[each.id],
+                offer=self._offers[each.offer],
+                decision_id=each.id,
+                cause=CAUSES.get(each.cause, ENTER),
             )
-            for row in rows
+            for each in found
         ]
 
     def _expect(self, said: Sequence[Push], at: float, answers: Answers) -> None:
@@ -442,7 +421,21 @@ class Live:
         heappush(self._ahead, self._telling(at, push.who, type, push.offer, decision))
 
 
-def _body(offer: WorldOffer) -> OfferBody:
+def policy_of(world: World) -> Policy:
+    """The brand's policy."""
+    rules = world.policy
+    return Policy(
+        caps=Caps(per_day=rules.caps.per_day, per_week=rules.caps.per_week),
+        quiet_hours=world.quiet,
+        holdout_share=rules.holdout_share,
+        exploration=rules.exploration,
+        interruption_price=world.price,
+        hold=rules.hold,
+    )
+
+
+def body_of(offer: WorldOffer) -> OfferBody:
+    """The offer as the API has it."""
     hours = None
     if offer.hours:
         begins, ends = (_clock(each) for each in offer.hours)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.world.spec import Level, Passing, Peak, Rhythm, World
+from bench.world.spec import Level, Peak, World
 from scheduler.context.clock import quiet_until
 from scheduler.context.profile import LEAD
 
@@ -175,9 +175,7 @@ def _week(own: Floats, weekend: float) -> Floats:
     return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
-def _hours(
-    peaks: tuple[Peak, ...], regularity: float, n: int, lots: np.random.Generator
-) -> Floats:
+def _hours(peaks: tuple[Peak, ...], regularity: float, n: int, lots: np.random.Generator) -> Floats:
     """Of each person, the hours of a visit on weekdays and weekend days: their own hour, and everybody's."""
     shares = np.array([peak.share for peak in peaks])
     bells = np.array([_bell(peak) for peak in peaks])

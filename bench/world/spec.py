@@ -20,7 +20,9 @@ Clock = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}$")]
 
 DEFAULT = Path(__file__).parent.parent / "worlds" / "default.json"
-CUSTOMER_PRICES = 200.0  # interruptions, of which one drives a customer away, where nothing else is known
+CUSTOMER_PRICES = (
+    200.0  # interruptions, of which one drives a customer away, where nothing else is known
+)
 _MOST_MOMENTS = 20_000_000
 
 

@@ -5,8 +5,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.world.people import ENTER, HABIT, Town, came_today, likeness, p_anyway
-from bench.world.people import Bools, Floats, Ints
+from bench.world.people import (
+    ENTER,
+    HABIT,
+    Bools,
+    Floats,
+    Ints,
+    Town,
+    came_today,
+    likeness,
+    p_anyway,
+)
 
 _NEAR_M = 60.0  # where somebody passes by
 COMES, LEAVES, WIPES, REFUSES, WHEN = range(5)
@@ -30,9 +39,7 @@ class State:
 
     def fatigue(self, who: Ints, at: Floats) -> Floats:
         """Pushes of late, fading by half within the world's half-life."""
-        return np.asarray(
-            self._pushes[who] * 2 ** (-(at - self._as_of[who]) / self._half_life_h)
-        )
+        return np.asarray(self._pushes[who] * 2 ** (-(at - self._as_of[who]) / self._half_life_h))
 
     def brought_today(self, who: Ints, at: Floats) -> Bools:
         """Whether a push has brought them earlier that day."""

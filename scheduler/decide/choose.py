@@ -27,8 +27,8 @@ class Verdict(Value):
     """What to do at a moment. On a silence `offer` is the one that would have been said, where there was one.
 
     `propensity` is the probability with which this choice was drawn; `seed` reproduces the draw. `gain` is what the offer
-    brings over silence. `anyway` are the log-odds of a visit by the rhythm alone, `odds` those with the push, but for what was
-    learned of pushes; `rested_on` is the part of the context's beliefs that was used, `alternatives` what there was to choose from.
+    brings over silence. `anyway` are the log-odds of a visit by the rhythm alone, `odds` those of what only the push brings,
+    but for what was learned of pushes, `before` the chance of the former; `rested_on` is the part of the context's beliefs that was used, `alternatives` what there was to choose from.
     """
 
     outcome: Outcome
@@ -41,6 +41,7 @@ class Verdict(Value):
     gain: float = 0.0
     anyway: float = 0.0
     odds: float = 0.0
+    before: float = 0.0
     rested_on: Learned = Learned()
     alternatives: tuple[Alternative, ...] = ()
 
@@ -235,6 +236,7 @@ class _Choosing:
             gain=score.gain,
             anyway=score.anyway,
             odds=score.odds,
+            before=score.before,
         )
 
 

@@ -74,7 +74,7 @@ class Lots:
         ).T
         normal = _normals(self._seed, len(odds) + 1)
         off = np.sqrt(shared) * normal[:, -1:] + np.sqrt(own) * normal[:, :-1]
-        after = 1 / (1 + np.exp(-(odds + SAMPLED_SD * off)))
+        after = before + (1 - before) / (1 + np.exp(-(odds + SAMPLED_SD * off)))
         gains = (after - before) * margin - after * discount + fixed
         best: NDArray[np.intp] = gains.argmax(axis=1)
         return np.where(gains.max(axis=1) > 0, best, len(odds))

@@ -1,12 +1,15 @@
 """What saying an offer now is worth, in money: every term is named and kept. Pure.
 
-    a     = logit(max(p₀, floor)) + Σ learned of silences         the visit that comes anyway, in log-odds
-    P     = σ(a + Σ written log-odds + Σ learned of pushes)       the visit if the offer is said
-    gain  = (P − P₀) · margin − P · discount + worth − φ          P₀ = p₀ + σ(a) − max(p₀, floor)
+    P₀    = p₀ + σ(a) − max(p₀, floor)                            the visit that comes anyway
+    a     = logit(max(p₀, floor)) + Σ learned of silences
+    q     = σ(Σ written log-odds + Σ learned of pushes)           the visit that only the push brings
+    P     = P₀ + (1 − P₀) q                                       the visit if the offer is said
+    gain  = (P − P₀) · margin − P · discount + worth − φ
 
 p₀ is the visit that comes anyway, by the person's own rhythm; 0 for a person nobody knows yet. So a discount that
 only subsidises a visit that comes anyway loses money and silence wins. φ is the price of the interruption for this
-person: the policy's, times how weary they are. `docs/deciding.md` gives the reasons.
+person: the policy's, times how much likelier than others they are to leave, and what one of the week's pushes is worth at
+their better moments. `docs/deciding.md` gives the reasons.
 """
 
 import math
@@ -22,7 +25,7 @@ from domain.offers import Offer, OfferKind
 from domain.policy import Policy
 from domain.values import Value
 from scheduler.learn.response import sigmoid
-from scheduler.learn.terms import Reader, Terms, distance_of
+from scheduler.learn.terms import Reader, Terms, distance_of, leaving
 
 _CAUSES = {
     Cause.ENTER: 0.6,
@@ -42,8 +45,8 @@ _WORTH = {OfferKind.INFORMATION: 0.10, OfferKind.THANK_YOU: 0.15}
 class Model(Value):
     """The weights in log-odds, and what an offer without a margin is worth to its reader, in the policy's currency."""
 
-    revision: int = 2
-    base: float = 1.0
+    revision: int = 3
+    base: float = -2.4  # of a visit that only the push brings
     floor: float = 0.02  # the least p₀ in the odds, so that an unknown person can be won at all
     cause: dict[Cause, float] = msgspec.field(default_factory=_CAUSES.copy)
     distance: float = -0.5  # per ln(1 + metres / 300)
@@ -52,16 +55,17 @@ class Model(Value):
     fatigue: float = -0.15  # per push within the last seven days, halved every three days
     again: float = -0.5  # said before, halved every seven days
     worth: dict[OfferKind, float] = msgspec.field(default_factory=_WORTH.copy)
-    wearies: float = 0.2  # by how much each push of late raises the price of an interruption
-    ignored: float = 3.0  # pushes ignored in a row that double it
-    doublings: float = 4.0  # at most
+    dearest: float = (
+        3.0  # ln of the most by which what is known of leaving raises or lowers the price
+    )
 
 
 class Score(NamedTuple):
     """An eligible offer with its gain in money, at the mean of what is believed.
 
-    `anyway` are the log-odds of the visit by the rhythm alone, `odds` those with the push but for what was learned of pushes, `learned` that, `doubt` its variance: of what all
-    offers of this moment share, and of the rest. `fixed` is what the gain has that no visit changes.
+    `anyway` are the log-odds of the visit by the rhythm alone, `odds` those of a visit that only the push brings but for what
+    was learned of pushes, `learned` that, `doubt` its variance: of what all offers of this moment share, and of the rest.
+    `fixed` is what the gain has that no visit changes.
     """
 
     offer: Offer
@@ -89,7 +93,8 @@ class Scale:
         self._terms = Terms(context)
         self._shared = reader.sum(self._terms.shared)
         self._anyway = reader.sum(self._terms.anyway)[0]
-        self._price = policy.interruption_price * weariness(context, model)
+        self._price = policy.interruption_price * self._dearness()
+        self._reserve = reserve(context, policy)
 
     def score(self, offer: Offer, candidate: Candidate, p_visit: float | None = None) -> Score:
         """What it is worth to say this offer, where a visit comes anyway with `p_visit`, the context's if not given."""
@@ -101,10 +106,10 @@ class Scale:
         written = log_odds(context, offer, candidate, model)
         own = self._terms.of(offer, candidate)
         mean, variance = self._reader.sum(own)
-        odds, learned = anyway + sum(written.values()), self._shared[0] + mean
-        after = sigmoid(odds + learned)
+        odds, learned = sum(written.values()), self._shared[0] + mean
+        after = before + (1 - before) * sigmoid(odds + learned)
         value = offer.body.value
-        fixed = model.worth.get(offer.body.kind, 0.0) - self._price
+        fixed = model.worth.get(offer.body.kind, 0.0) - self._price - self._reserve
         return Score(
             offer=offer,
             candidate=candidate,
@@ -121,6 +126,13 @@ class Scale:
             terms=own,
         )
 
+    def _dearness(self) -> float:
+        """How many times the policy's price an interruption costs here: as the odds that it drives the person away."""
+        written = sum(map(leaving, self._terms.leaving))
+        learned = self._reader.sum(self._terms.leaving)[0]
+        most = self._model.dearest
+        return math.exp(min(max(written + learned, -most), most))
+
     def told(self, score: Score) -> tuple[Term, ...]:
         """The terms of a score by name: log-odds written and learned, chances, and money."""
         value = score.offer.body.value
@@ -129,28 +141,34 @@ class Scale:
             "p:after": score.after,
             "money:visit": (score.after - score.before) * value.margin,
             "money:discount": -score.after * value.discount,
-            "money:worth": score.fixed + score.price,
+            "money:worth": score.fixed + score.price + self._reserve,
             "money:interruption": -score.price,
         }
+        if self._reserve:
+            money["money:reserve"] = -self._reserve
         learned = {f"learned:{term}": effect for term, effect in self.effects(score)}
         named = {**score.written, **learned, **money}
         return tuple(Term(name=name, value=value) for name, value in named.items())
 
     def effects(self, score: Score) -> list[tuple[TermName, float]]:
         """What was learned of the active terms, in log-odds."""
-        active = (*self._terms.anyway, *self._terms.shared, *score.terms)
+        active = (*self._terms.anyway, *self._terms.shared, *self._terms.leaving, *score.terms)
         return self._reader.effects(active)
 
 
-def weariness(context: Context, model: Model) -> float:
-    """How many times the policy's price an interruption costs this person: 1 for somebody who is left in peace."""
-    weary = context.weary
-    tired = 1 + model.wearies * _fatigue(context)
-    if weary is None:
-        return tired
-    doublings: float = min(model.doublings, weary.ignored / model.ignored)
-    dearer: float = 2.0**doublings
-    return tired * dearer * (1 + weary.refused)
+def reserve(context: Context, policy: Policy) -> float:
+    """What one of the week's pushes is worth to this person at their better moments: the gain that as many of these exceed as
+    the cap allows. 0 where there is no cap, few moments, or the policy does not hold.
+
+    The gains of a person's moments are taken to fall off exponentially: of r moments a week with the mean gain m, k gain more
+    than m ln(r / k).
+    """
+    usual = context.learned.usual
+    limits = (policy.caps.per_week, context.preferences.max_per_week)
+    most = min((limit for limit in limits if limit is not None), default=None)
+    if usual is None or not most or not policy.hold or usual.per_week <= most:
+        return 0.0
+    return usual.gain * math.log(usual.per_week / most)
 
 
 def log_odds(

@@ -3,9 +3,11 @@
 Terms of everybody carry no person. A person's own terms (their groups begin with `person`) are active only with consent to
 `habits`, and carry no id either: whose they are is added where they are stored. Each term can be told in words.
 
-The odds of a visit that comes without a push have terms of their own (`anyway…`), learned from silences that were drawn.
+The odds of a visit that comes without a push have terms of their own (`anyway…`), learned from silences that were drawn. So
+have those of a withdrawal from pushes (`leave…`), learned from withdrawals.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -22,6 +24,8 @@ _HIGH = "more than 30 %"
 _STREAKS = ((0, "none"), (2, "2"), (5, "5"))
 _LONG = "more than 5"
 _MANY = 3  # pushes of a week, from which on more make no difference
+_WEARY = 6  # the same for whether somebody leaves
+_REFUSING = 0.2  # of the last refusal, fading, from which on it counts
 _WEEKEND_FROM = 5
 
 # The variance τ² from which each group's learning starts. What people differ in is an effect of a push here, not their
@@ -33,22 +37,37 @@ _FIRST = {
     "kind": 0.25,
     "anyway": 1.0,
     "anyway_cause": 0.25,
-    "person": 0.05,
+    "leave": 0.5,
+    "leave_refused": 0.25,
+    "person": 0.2,
     "person_kind": 0.05,
-    "person_offer": 0.05,
+    "person_offer": 0.2,
     "person_slot": 0.05,
 }
 _OTHERWISE = 0.1
+# Groups of a few terms each: how widely these differ says little, so their variance stays as it is written.
+_KEPT = frozenset(("fatigue", "ignored", "rhythm", "distance", "regular"))
+_KEPT_VARIANCE = 0.02
 
 
 def first_variance(group: str) -> float:
     """The prior variance of a group's terms before any answer."""
-    return _FIRST.get(group, _OTHERWISE)
+    return _KEPT_VARIANCE if group in _KEPT else _FIRST.get(group, _OTHERWISE)
+
+
+def first_certainty(group: str) -> float:
+    """The precision of ln τ² before any answer."""
+    return 1e6 if group in _KEPT else 1.0
 
 
 def is_own(term: TermName) -> bool:
     """Whether it is about one person alone."""
     return term.group.startswith(PERSON)
+
+
+def is_of_leaving(term: TermName) -> bool:
+    """Whether it is about a withdrawal from pushes, not about a visit."""
+    return term.group.startswith("leave")
 
 
 class Terms:
@@ -60,6 +79,7 @@ class Terms:
         self._mine = Purpose.HABITS in context.permits
         self.shared = tuple(self._common(context))
         self.anyway = tuple(self._anyway(context))
+        self.leaving = tuple(self._leaving(context))
 
     def of(self, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
         """What is active where this offer is said, in addition to what is shared."""
@@ -86,6 +106,14 @@ class Terms:
         yield TermName("anyway_cause", self._cause)
         if self._slot:
             yield TermName("anyway_slot", self._slot)
+
+    def _leaving(self, context: Context) -> Iterator[TermName]:
+        yield TermName("leave", "")
+        yield TermName("leave_fatigue", str(min(_WEARY, week_of(context))))
+        if context.weary and self._mine:
+            yield TermName("leave_ignored", _band(context.weary.ignored, _STREAKS, _LONG))
+            refusing = "lately" if context.weary.refused >= _REFUSING else "not lately"
+            yield TermName("leave_refused", refusing)
 
     def _own(self, offer: Offer, candidate: Candidate) -> Iterator[TermName]:
         name, kind = offer.external_id, offer.body.kind.value
@@ -141,17 +169,15 @@ class Reader:
 
     def rested_on(self) -> Learned:
         """What was read, without what was not."""
-        known, spreads = self._learned.terms, self._learned.spreads
-        if not (known or spreads):
-            return Learned()
+        known, spreads, usual = self._learned.terms, self._learned.spreads, self._learned.usual
         terms: dict[str, dict[str, tuple[float, float]]] = {}
         priors: dict[str, float] = {}
-        for group, value in self._asked:
+        for group, value in self._asked if known or spreads else ():
             if group in known and value in known[group]:
                 terms.setdefault(group, {})[value] = known[group][value]
             elif group in spreads:
                 priors[group] = spreads[group]
-        return Learned(terms=terms, spreads=priors)
+        return Learned(terms=terms, spreads=priors, usual=usual)
 
 
 _WORDS = {
@@ -174,6 +200,10 @@ _WORDS = {
     "person_slot": "how this person answers on a {}",
     "person_kind": "how this person answers offers of kind {}",
     "person_offer": "how this person answers the offer {}",
+    "leave": "how many withdraw after a push",
+    "leave_fatigue": "how many withdraw after {} pushes within a week",
+    "leave_ignored": "how many withdraw who ignored up to {} pushes in a row",
+    "leave_refused": "how many withdraw who refused a push: {}",
     "anyway": "how many come without a push",
     "anyway_cause": "how many come without a push at a moment of {}",
     "anyway_slot": "how many come without a push on a {}",
@@ -185,6 +215,20 @@ _PRIORS = {group: first_variance(group) for group in GROUPS}
 def told(term: TermName) -> str:
     """The term in words, as the account of a decision names it."""
     return _WORDS[term.group].format(term.value)
+
+
+# What is believed of leaving before any answer: ln of how many times as likely it is.
+_LEAVING = {
+    "leave_ignored": {"5": 0.2, _LONG: 0.4},
+    "leave_refused": {"lately": 0.4},
+}
+
+
+def leaving(term: TermName) -> float:
+    """What is written down of how much likelier people leave where this term is active, as a logarithm."""
+    if term.group == "leave_fatigue":
+        return math.log1p(0.2 * int(term.value))
+    return _LEAVING.get(term.group, {}).get(term.value, 0.0)
 
 
 def slot_of(context: Context) -> str | None:

@@ -69,5 +69,6 @@ class OpenDecisionRow(Base):
     visit_until: Mapped[datetime] = mapped_column(UtcTime)
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     odds: Mapped[float] = mapped_column(sa.Float(53))
+    anyway: Mapped[float] = mapped_column(sa.Float(53), server_default="0")
     stores: Mapped[list[Any]] = mapped_column(Json)
     terms: Mapped[list[Any]] = mapped_column(Json)
