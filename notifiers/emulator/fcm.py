@@ -15,8 +15,10 @@ from notifiers.emulator import errors, oauth, records
 from notifiers.emulator.behaviour import COUNTED, Behaviour, Wire, asked_by, asks, of_itself
 from notifiers.emulator.errors import FcmFailure, Refused
 from notifiers.emulator.message import SendRequest, is_validation, parse
+from notifiers.emulator.page import render
 from notifiers.emulator.records import Notification, Phones, RequestLog
 from notifiers.emulator.scenario import Scenario, Script
+from notifiers.emulator.shades import Shade
 
 JSON = "application/json; charset=UTF-8"
 HTML = "text/html; charset=UTF-8"
@@ -104,6 +106,10 @@ class Fcm:
         """What the phones show now, newest first."""
         shown = self._phones.shown(now=self._clock.now(), filters=filters)
         return [_plain(notification) for notification in shown]
+
+    def page(self, shade: Shade, find: str) -> str:
+        """The phones as a page, with what has expired."""
+        return render(self._phones.kept(), now=self._clock.now(), shade=shade, find=find)
 
     def requests(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Every POST still remembered, oldest first."""

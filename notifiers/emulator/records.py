@@ -15,7 +15,9 @@ _FOUR_WEEKS_S = 2_419_200.0
 
 
 class Notification(Value):
-    """What one phone got. `message` is the FCM message, its field names in snake_case."""
+    """What one phone got. `message` is the FCM message, its field names in snake_case; `replaced` counts the earlier
+    notifications in whose place it stands.
+    """
 
     id: str  # projects/*/messages/*
     project: str
@@ -31,6 +33,7 @@ class Notification(Value):
     received_at: datetime
     expires_at: datetime
     message: dict[str, Any]
+    replaced: int = 0
 
     @property
     def displays(self) -> bool:
@@ -75,7 +78,8 @@ class Phones:
             notification.collapse or notification.id,
         )
         with self._lock:
-            self._drawer.pop(place, None)
+            if earlier := self._drawer.pop(place, None):
+                notification = msgspec.structs.replace(notification, replaced=earlier.replaced + 1)
             self._drawer[place] = notification
             while len(self._drawer) > self._keep:
                 self._drawer.popitem(last=False)
@@ -93,6 +97,12 @@ class Phones:
             and (since is None or notification.received_at >= since)
             and _matches(notification, filters)
         ]
+
+    def kept(self) -> list[Notification]:
+        """Everything that phones show or would have shown, had they been online in time; newest first."""
+        with self._lock:
+            drawer = list(self._drawer.values())
+        return [notification for notification in reversed(drawer) if notification.displays]
 
     def clear(self) -> None:
         with self._lock:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -12,16 +11,14 @@ import msgspec
 
 from notifiers.emulator.errors import NO_SUCH_METHOD
 from notifiers.emulator.fcm import HTML, JSON, Fcm, Reply
+from notifiers.emulator.page import POLICY
 from notifiers.emulator.scenario import Scenario
+from notifiers.emulator.shades import Shade
 
 LARGEST_BODY = 1024 * 1024
 
 _SEND = re.compile(r"/v1/projects/([^/]+)/messages:send")
 _FILTERS = ("target", "project", "since", "kind")
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 def answer(
@@ -60,7 +57,7 @@ def _read(fcm: Fcm, path: str, query: str) -> Reply:
     try:
         match path:
             case "/":
-                return _page()
+                return _page(fcm, dict(parse_qsl(query)))
             case "/healthz":
                 return _document({"status": "ok"})
             case "/inbox":
@@ -83,9 +80,12 @@ def _follow(fcm: Fcm, body: bytes) -> Reply:
     return _document(msgspec.to_builtins(fcm.scenario))
 
 
-def _page() -> Reply:
-    page = Path(__file__).with_name("page.html").read_bytes()
-    return Reply(body=page, content_type=HTML, headers={"Content-Security-Policy": _PAGE_POLICY})
+def _page(fcm: Fcm, asked: Mapping[str, str]) -> Reply:
+    chosen = asked.get("as", Shade.ANDROID)
+    shade = Shade(chosen) if chosen in tuple(Shade) else Shade.ANDROID
+    page = fcm.page(shade, asked.get("find", ""))
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    return Reply(body=page.encode("utf-8", "replace"), content_type=HTML, headers=headers)
 
 
 def _document(content: Mapping[str, Any]) -> Reply:

@@ -213,6 +213,7 @@ class TestOverHttp:
         assert response.status == 200
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         assert not re.search(r"https?://|//[a-z]|@import|<link|\bsrc=", page)
+        assert "unsafe" not in response.headers["Content-Security-Policy"]
         assert "innerHTML" not in page
 
     def test_latency_delays_each_answer(self) -> None:
