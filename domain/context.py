@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from domain.decisions import Cause
 from domain.haunts import Places
 from domain.holdout import NEVER, Member
 from domain.model import Learned
-from domain.offers import Offer, WeatherWord
+from domain.offers import Offer, OfferKind, WeatherWord
 from domain.people import Consents, Customer, Preferences, Profile, Purpose, Wheel
 from domain.places import LatLon, Store
 from domain.policy import Brand, Policy
@@ -40,6 +41,8 @@ class Sent(Value):
     local_date: str | None
     daypart: int | None
     seen: bool = True
+    store_id: str | None = None
+    kind: OfferKind | None = None  # where a cap asks for it
 
 
 class Whereabouts(Value):
@@ -67,14 +70,22 @@ class Known(Value):
     places: Places | None = None
 
 
+class Sold(NamedTuple):
+    """The sends of an offer: in all, today, and those whose discount may still be asked for or was."""
+
+    in_all: int = 0
+    today: int = 0
+    pledged: int = 0
+
+
 class Ground(Value):
-    """All that storage knows of a brand for the decisions of a batch. `sold`: sends by offer id, in all and today."""
+    """All that storage knows of a brand for the decisions of a batch. `sold` is by offer id."""
 
     brand: Brand
     offers: tuple[Offer, ...] = ()
     stores: tuple[Store, ...] = ()
     skies: dict[str, Observation] = {}  # by cell, none of them stale
-    sold: dict[str, tuple[int, int]] = {}
+    sold: dict[str, Sold] = {}
     wheel: Wheel = Wheel()
 
 
@@ -110,7 +121,8 @@ class Candidate(Value, omit_defaults=True):
     belongs to a store at which this offer is not valid. `place`: the home or workplace that the offer asks for and the
     nearest of its stores. `left`: the sends that its tightest limit still allows.
     `unsayable`: why its text cannot be made for this person. `regular` and `taste`: how often they came to the store, and
-    chose what it is about, in words; None where that is not known.
+    chose what it is about, in words; None where that is not known. `kind_left` and `store_left`: the pushes of its kind, and
+    about its store, that the brand's caps still allow this person; None where there is no such cap.
     """
 
     offer_id: str
@@ -129,6 +141,8 @@ class Candidate(Value, omit_defaults=True):
     unsayable: str | None = None
     regular: str | None = None
     taste: str | None = None
+    kind_left: int | None = None
+    store_left: int | None = None
 
 
 class Likely(Value, omit_defaults=True):

@@ -74,12 +74,22 @@ class Audience(Value):
 
 
 class Limits(Value):
-    """`total`, `per_day` and `stock` count sends; `per_customer_days` is the least distance between two to one person."""
+    """`total`, `per_day` and `stock` count sends; `per_customer_days` is the least distance between two to one person.
+
+    `budget` is the money that its discounts may cost: each send pledges one until it is known not to be redeemed.
+    """
 
     per_customer_days: float | None = None
     total: int | None = None
     per_day: int | None = None
     stock: int | None = None
+    budget: float | None = None
+
+    def pledges(self, discount: float) -> int | None:
+        """How many discounts the budget pays for; None where there is none, or nothing to pay."""
+        if self.budget is None or discount <= 0:
+            return None
+        return int(self.budget / discount + 1e-9)
 
 
 class Life(Value):
@@ -104,6 +114,7 @@ class OfferBody(Value):
     data: dict[str, str] = {}
     push: Style = Style()
     active: bool = True
+    sensitive: bool = False  # said only to those who declared an interest in what it is about
 
 
 class Offer(Value):

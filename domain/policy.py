@@ -2,17 +2,27 @@
 
 from enum import StrEnum
 
+from domain.offers import OfferKind
 from domain.people import QuietHours
 from domain.values import Value
 
 MOST_FIX_HOURS = 72  # that a brand may keep positions as they came
 
 
+class Cap(Value):
+    """Sends to one customer: within the local day, and within any rolling seven days. None means no cap."""
+
+    per_day: int | None = None
+    per_week: int | None = None
+
+
 class Caps(Value):
-    """Sends per customer: within the local day, and within any rolling seven days. None means no cap."""
+    """Sends to one customer in all, and of those how many of a kind, and about one and the same store."""
 
     per_day: int | None = 2
     per_week: int | None = 5
+    kinds: dict[OfferKind, Cap] = {}
+    per_store: Cap | None = None
 
 
 class Devices(StrEnum):

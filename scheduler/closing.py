@@ -26,14 +26,16 @@ from scheduler.drafts import Draft
 from scheduler.learn.terms import Terms, is_of_leaving, leaving
 from scheduler.learn.usual import TERM, moment
 from scheduler.learned import Lesson
-from storage import consents, learning, profiles
+from storage import consents, learning, offers, profiles
 from storage.engine import Database, Transaction
 from storage.events import StoredEvent
 from storage.learning import OpenDecision, Sign, day_of
 
 LATE = timedelta(hours=1)  # that signs may arrive after they happened
 LEFT_WITHIN = timedelta(hours=24)  # of a push, a withdrawal is its doing
-LEAVING = -math.log(199)  # log-odds of a withdrawal that the policy's price stands for: one in 200 pushes
+LEAVING = -math.log(
+    199
+)  # log-odds of a withdrawal that the policy's price stands for: one in 200 pushes
 _BATCH = 200
 _ANSWERS = {"redeemed": 1.0, "dismissed": 0.0, "not_for_me": 0.0}
 _DRAWN = ("holdout", "explored")  # silences that say what happens without a push: chance chose them
@@ -183,6 +185,7 @@ def _close_batch(tx: Transaction, *, now: datetime) -> int:
         return 0
     people = profiles.lock_people(tx, {each.customer_id for each in due})
     mine = learning.take(tx, [each.decision_id for each in due])
+    offers.give_back(tx, mine)
     taken = [each for each in due if each.decision_id in mine and each.customer_id in people]
     lessons = _lessons(tx, taken, consents.of_many(tx, list(people)))
     for brand_id in sorted({each.brand_id for each, _ in lessons}):
@@ -208,9 +211,7 @@ def _lessons(
     ]
 
 
-def _taught(
-    awaited: OpenDecision, signs: Iterable[Sign], allowed: Consents
-) -> tuple[Lesson, ...]:
+def _taught(awaited: OpenDecision, signs: Iterable[Sign], allowed: Consents) -> tuple[Lesson, ...]:
     whose = awaited.customer_id if allowed.granted(Purpose.HABITS) else None
     y, left = answer(awaited, signs), left_after(awaited.opened_at, allowed)
     terms = [TermName(*each) for each in awaited.terms]

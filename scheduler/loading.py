@@ -165,7 +165,8 @@ def _people(
     habitual = {each.customer_id for each in moments if each.cause is Cause.HABIT}
     phones = contexts.phones(tx, ids)
     allowed = consents.of_many(tx, ids)
-    sent = contexts.sends(tx, ids, since=now - _memory(grounds))
+    kinds = any(ground.brand.policy.caps.kinds for ground in grounds)
+    sent = contexts.sends(tx, ids, since=now - _memory(grounds), with_kinds=kinds)
     answers = events.answers(tx, ids, now - REFUSED_FOR)
     known = profiles.of_many(tx, ids)
     asked = any(of_a_place(offer) for ground in grounds for offer in ground.offers)

@@ -1,14 +1,15 @@
 """What a batch of decisions needs to know of its people, each in one query for the whole batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 
-from domain.context import Reach, Sent, Whereabouts
+from domain.context import Reach, Sent, Sold, Whereabouts
 from domain.decisions import Outcome
 from domain.messages import MessageState
+from domain.offers import OfferKind
 from domain.people import Mode, Permission
 from domain.places import LatLon
 from domain.values import Value
@@ -19,11 +20,13 @@ from storage.models import (
     DeviceRow,
     MessageRow,
     OfferCounterRow,
+    OfferRow,
     PatronRow,
     PositionRow,
     VisitRow,
 )
 from storage.models.base import UtcTime
+from storage.offers import IN_ALL, PLEDGED
 from storage.patrons import ANY
 from storage.prepared import OfMany
 from storage.sql import among
@@ -109,6 +112,7 @@ _SENDS = OfMany(
         DecisionRow.decided_at,
         DecisionRow.local_date,
         DecisionRow.daypart,
+        DecisionRow.store_id,
         MessageRow.state,
     )
     .outerjoin(MessageRow, MessageRow.decision_id == DecisionRow.id)
@@ -122,15 +126,33 @@ _SENDS = OfMany(
 
 
 def sends(
-    tx: Transaction, customer_ids: Sequence[str], *, since: datetime
+    tx: Transaction, customer_ids: Sequence[str], *, since: datetime, with_kinds: bool = False
 ) -> dict[str, list[Sent]]:
-    """What was sent to each person since then; what surely reached no phone is marked as not seen."""
+    """What was sent to each person since then; what surely reached no phone is marked as not seen.
+
+    The kinds of the offers, as they are now, are read only where they are asked for.
+    """
+    rows = _SENDS.of(tx, customer_ids, since=since)
+    kinds = _kinds(tx, {row[1] for row in rows}) if with_kinds else {}
     found: dict[str, list[Sent]] = {}
-    for whose, offer_id, at, local_date, daypart, state in _SENDS.of(tx, customer_ids, since=since):
-        seen = state not in NEVER_SEEN
-        sent = Sent(offer_id=offer_id, at=at, local_date=local_date, daypart=daypart, seen=seen)
+    for whose, offer_id, at, local_date, daypart, store_id, state in rows:
+        sent = Sent(
+            offer_id=offer_id,
+            at=at,
+            local_date=local_date,
+            daypart=daypart,
+            seen=state not in NEVER_SEEN,
+            store_id=store_id,
+            kind=kinds.get(offer_id),
+        )
         found.setdefault(whose, []).append(sent)
     return found
+
+
+def _kinds(tx: Transaction, offer_ids: Collection[str]) -> dict[str, OfferKind]:
+    query = sa.select(OfferRow.id, OfferRow.body["kind"].as_string().label("kind"))
+    rows = tx.execute(query.where(OfferRow.id.in_(offer_ids)))
+    return {row.id: OfferKind(row.kind) for row in rows}
 
 
 def usual_stores(
@@ -166,19 +188,17 @@ def days_at_stores(tx: Transaction, customer_ids: Sequence[str]) -> dict[str, di
     return found
 
 
-def sold(
-    tx: Transaction, offer_ids: Sequence[str], *, mode: Mode, day: str
-) -> dict[str, tuple[int, int]]:
-    """How often each offer was sent: in all, and on this day of the brand's zone."""
+def sold(tx: Transaction, offer_ids: Sequence[str], *, mode: Mode, day: str) -> dict[str, Sold]:
+    """How often each offer was sent: in all, on this day of the brand's zone, and with its discount still pledged."""
     rows = tx.execute(
         sa.select(OfferCounterRow.offer_id, OfferCounterRow.day, OfferCounterRow.sends).where(
             OfferCounterRow.offer_id.in_(offer_ids),
             OfferCounterRow.mode == mode,
-            OfferCounterRow.day.in_(["", day]),
+            OfferCounterRow.day.in_([IN_ALL, day, PLEDGED]),
         )
     )
-    found: dict[str, tuple[int, int]] = {}
+    which = {IN_ALL: "in_all", day: "today", PLEDGED: "pledged"}
+    found: dict[str, dict[str, int]] = {}
     for row in rows:
-        in_all, today = found.get(row.offer_id, (0, 0))
-        found[row.offer_id] = (in_all, row.sends) if row.day else (row.sends, today)
-    return found
+        found.setdefault(row.offer_id, {})[which[row.day]] = row.sends
+    return {offer_id: Sold(**sends) for offer_id, sends in found.items()}

@@ -8,17 +8,19 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from domain.decisions import Outcome
 from domain.errors import Fault, Invalid, NotFound, Stale
 from domain.ids import new_id
 from domain.offers import Offer, OfferBody
 from domain.people import Mode
 from storage import stores
 from storage.engine import Transaction
-from storage.models import OfferCounterRow, OfferRevisionRow, OfferRow
+from storage.models import DecisionRow, EventRow, OfferCounterRow, OfferRevisionRow, OfferRow
 from storage.offer_checks import UNSUSPENDED
 from storage.sql import among, locked
 
 IN_ALL = ""  # the counter of all days together
+PLEDGED = "pledged"  # that of discounts which may still be asked for, or were
 
 
 def put(
@@ -68,10 +70,7 @@ def page(tx: Transaction, *, brand_id: str, after: str | None, limit: int) -> li
 
 
 def active(tx: Transaction, brand_id: str, at: datetime | None = None) -> list[Offer]:
-    """The offers that are switched on, oldest first; with `at`, those among them whose life has not ended by then.
-
-    Without those that the push service has refused.
-    """
+    """The offers that are switched on and not suspended, oldest first; with `at`, those whose life has not ended by then."""
     query = sa.select(OfferRow.__table__).where(*_there(brand_id), UNSUSPENDED)
     query = query.order_by(OfferRow.id)
     offers = (_offer(row) for row in tx.execute(query))
@@ -79,9 +78,9 @@ def active(tx: Transaction, brand_id: str, at: datetime | None = None) -> list[O
 
 
 def still_active(tx: Transaction, offer_ids: Collection[str], at: datetime) -> set[str]:
-    """Those of these offers that are switched on and whose life has not ended by then."""
+    """Those of these offers that are switched on, not suspended, and whose life has not ended by then."""
     query = sa.select(OfferRow.__table__).where(
-        among(tx, OfferRow.id, offer_ids), OfferRow.deleted_at.is_(None)
+        among(tx, OfferRow.id, offer_ids), OfferRow.deleted_at.is_(None), UNSUSPENDED
     )
     offers = (_offer(row) for row in tx.execute(query))
     return {offer.id for offer in offers if offer.body.active and not _ended(offer.body, at)}
@@ -122,18 +121,69 @@ def reserve(tx: Transaction, offer: Offer, *, mode: Mode, day: str, wanted: int 
     """
     limits = offer.body.limits
     whole = min((n for n in (limits.total, limits.stock) if n is not None), default=None)
-    counters = ((IN_ALL, whole), (day, limits.per_day))
+    pledges = _pledges(offer, mode)
+    counters = ((IN_ALL, whole), (day, limits.per_day), (PLEDGED, pledges))
     left = [limit - _held(tx, offer.id, mode, on) for on, limit in counters if limit is not None]
     granted = min([wanted, *left])
     if granted <= 0:
         return 0
-    _count(tx, offer.id, mode, granted, day)
+    _count(tx, offer.id, mode, granted, *_days(offer, mode, day))
     return granted
 
 
 def release(tx: Transaction, offer: Offer, *, mode: Mode, day: str) -> None:
     """Takes back one send that was reserved but did not come to be."""
-    _count(tx, offer.id, mode, -1, day)
+    _count(tx, offer.id, mode, -1, *_days(offer, mode, day))
+
+
+def _pledges(offer: Offer, mode: Mode) -> int | None:
+    """How many discounts its budget pays for; a test customer's costs nothing."""
+    return None if mode is Mode.TEST else offer.body.limits.pledges(offer.body.value.discount)
+
+
+def _days(offer: Offer, mode: Mode, day: str) -> tuple[str, ...]:
+    return (day,) if _pledges(offer, mode) is None else (day, PLEDGED)
+
+
+def give_back(tx: Transaction, decision_ids: Collection[str]) -> None:
+    """Takes back the pledges of these decisions whose time for an answer is over and that were not redeemed."""
+    redeemed = sa.exists().where(
+        EventRow.customer_id == DecisionRow.customer_id,
+        EventRow.decision_id == DecisionRow.id,
+        EventRow.type == "redeemed",
+    )
+    query = (
+        sa.select(OfferCounterRow.offer_id, OfferCounterRow.mode, sa.func.count())
+        .join(
+            DecisionRow,
+            (DecisionRow.offer_id == OfferCounterRow.offer_id)
+            & (DecisionRow.mode == OfferCounterRow.mode),
+        )
+        .where(
+            among(tx, DecisionRow.id, decision_ids),
+            DecisionRow.outcome == Outcome.SEND,
+            OfferCounterRow.day == PLEDGED,
+            ~redeemed,
+        )
+        .group_by(OfferCounterRow.offer_id, OfferCounterRow.mode)
+        .order_by(OfferCounterRow.offer_id, OfferCounterRow.mode)
+    )
+    for offer_id, mode, many in tx.execute(query).all():
+        tx.execute(
+            sa.update(OfferCounterRow)
+            .where(
+                OfferCounterRow.offer_id == offer_id,
+                OfferCounterRow.mode == mode,
+                OfferCounterRow.day == PLEDGED,
+            )
+            .values(sends=_less(many))
+        )
+
+
+def _less(many: int) -> sa.ColumnElement[int]:
+    """What was sent before the offer had a budget was never pledged."""
+    left = OfferCounterRow.sends - many
+    return sa.case((left > 0, left), else_=0)
 
 
 def _counting(insert: Any) -> Any:

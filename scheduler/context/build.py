@@ -1,19 +1,20 @@
 """From what storage knows to the one `Context` that a decision rests on. Pure; runs once per claimed moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from domain.context import Candidate, Context, Ground, Known, Likely, Sent, Sky, Weary
+from domain.context import Candidate, Context, Ground, Known, Likely, Sent, Sky, Sold, Weary
 from domain.decisions import Cause, Moment
 from domain.fatigue import Fatigue
 from domain.model import Learned
 from domain.offers import Offer
 from domain.people import Purpose
 from domain.places import LatLon, Store
+from domain.policy import Cap
 from domain.slots import Slot, Vacancy
 from domain.tastes import Tastes
 from domain.weather import Cell
@@ -31,6 +32,7 @@ POSITION_FRESH = timedelta(minutes=60)
 _WALK_MPS = 1.3
 _LONGEST_WALK = timedelta(minutes=30)
 _MEMORY = timedelta(days=30)
+_WEEK = timedelta(days=7)
 _ORDERED_AHEAD_H = 3
 _OFTEN = 3  # days
 
@@ -175,6 +177,7 @@ class _View:
 
     def candidate(self, offer: Offer) -> Candidate:
         at, body = self._at, offer.body
+        caps = at.ground.brand.policy.caps
         own = self._surroundings.of(offer)
         store = _store(at, own.stores, own.centre) if own else self._store(body.stores)
         distance_m = self._distance(store)
@@ -189,13 +192,29 @@ class _View:
             hours_hold=_hours_hold(at, offer, store),
             store_open=self._is_open(store, distance_m, ahead=own is not None),
             sky=_sky(at, store) if at.ground.skies else None,
-            left=_left(offer, at.ground.sold.get(offer.id, (0, 0))),
+            left=_left(offer, at.ground.sold.get(offer.id, Sold())),
             last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
             said_in_daypart=any((sent.local_date, sent.daypart) == self._here for sent in said),
             refused=offer.id in at.known.refused,
             regular=_regular(at, store),
             taste=self._tastes.word(offer.body.about),
+            kind_left=self._spare(caps.kinds.get(body.kind), lambda sent: sent.kind == body.kind),
+            store_left=self._spare(
+                caps.per_store if store else None,
+                lambda sent: sent.store_id == (store.id if store else None),
+            ),
         )
+
+    def _spare(self, cap: Cap | None, counts: Callable[[Sent], bool]) -> int | None:
+        """How many more of such pushes a cap allows on this local day and within these seven days."""
+        if cap is None or (cap.per_day is None and cap.per_week is None):
+            return None
+        at = self._at
+        sent = [each for each in at.known.sent if each.seen and counts(each)]
+        today = sum(each.local_date == self._here[0] for each in sent)
+        week = sum(each.at > at.now - _WEEK for each in sent)
+        spans = ((cap.per_day, today), (cap.per_week, week))
+        return max(0, min(most - had for most, had in spans if most is not None))
 
     def _store(self, names: tuple[str, ...]) -> Store | None:
         if names not in self._stores:
@@ -300,14 +319,15 @@ def _regular(at: Scene, store: Store | None) -> str | None:
     return "never" if not times else "once or twice" if times < _OFTEN else "often"
 
 
-def _left(offer: Offer, sold: tuple[int, int]) -> int | None:
-    limits, (in_all, today) = offer.body.limits, sold
+def _left(offer: Offer, sold: Sold) -> int | None:
+    limits = offer.body.limits
     left = [
         limit - spent
         for limit, spent in (
-            (limits.total, in_all),
-            (limits.stock, in_all),
-            (limits.per_day, today),
+            (limits.total, sold.in_all),
+            (limits.stock, sold.in_all),
+            (limits.per_day, sold.today),
+            (limits.pledges(offer.body.value.discount), sold.pledged),
         )
         if limit is not None
     ]

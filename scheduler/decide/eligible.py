@@ -48,6 +48,26 @@ def _refused(_context: Context, _offer: Offer, candidate: Candidate) -> Lack | N
     return Lack("not_for_me") if candidate.refused else None
 
 
+def _caps(_context: Context, offer: Offer, candidate: Candidate) -> Lack | None:
+    """The brand's own limits per person: of pushes of one kind, and of those about one store."""
+    if candidate.kind_left == 0:
+        return Lack("kind_cap", {"kind": offer.body.kind})
+    return Lack("store_cap") if candidate.store_left == 0 else None
+
+
+def _sensitive(context: Context, offer: Offer, _candidate: Candidate) -> Lack | None:
+    """What others had better not see on a phone is said to those alone who asked for such things by name."""
+    if not offer.body.sensitive or declared(context, offer):
+        return None
+    return Lack("sensitive")
+
+
+def declared(context: Context, offer: Offer) -> set[str]:
+    """Of what the offer is about, that which the person named as an interest, or the brand for them."""
+    about = offer.body.about
+    return set(context.interests) & {*about.items, *about.categories, *about.services}
+
+
 _EVERYBODY = Audience()
 
 
@@ -185,6 +205,8 @@ _ON_OFFER = (
     _life,
     _muted,
     _refused,
+    _caps,
+    _sensitive,
     _audience,
     _cause,
     _slot,

@@ -43,7 +43,7 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
             return brands.save_policy(
                 tx,
                 principal.brand_id,
-                _changed(newest, body),
+                changed(newest, body),
                 expected=revision,
                 now=parts.clock.now(),
             )
@@ -55,9 +55,10 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
     return blp
 
 
-def _changed(policy: Policy, body: dict[str, Any]) -> Policy:
-    caps = {**msgspec.structs.asdict(policy.caps), **body.get("caps", {})}
-    named = {**body, "caps": Caps(**caps)}
+def changed(policy: Policy, body: dict[str, Any]) -> Policy:
+    """The policy with what a validated body names, and the rest of it as it was."""
+    caps = {**msgspec.to_builtins(policy.caps), **body.get("caps", {})}
+    named = {**body, "caps": msgspec.convert(caps, Caps)}
     if "quiet_hours" in named:
         named["quiet_hours"] = tuple(named["quiet_hours"])
     return msgspec.structs.replace(policy, **named)

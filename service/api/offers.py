@@ -10,6 +10,7 @@ from domain.errors import Fault, Invalid
 from domain.ids import new_id
 from domain.messages import Interruption
 from domain.offers import Offer, OfferBody
+from domain.people import sensitive_word
 from notifiers.payload import PAYLOAD_LIMIT, encoded_size
 from scheduler import templates
 from service.auth import Authenticator
@@ -67,7 +68,7 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.alt_response(201, schema=OfferSchema)
     @blp.doc(operationId="put_offer")
     def put_offer(body: dict[str, Any], external_id: str, principal: Principal) -> Any:
-        wanted = checked(parts, body, named(external_id))
+        wanted = checked(body, named(external_id), parts.settings.public_url)
         revision = expected()
         offer, created = parts.database.write(
             lambda tx: offers.put(
@@ -101,11 +102,15 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
         return gone()
 
 
-def checked(parts: Parts, body: dict[str, Any], external_id: str) -> OfferBody:
+def checked(body: dict[str, Any], external_id: str, public_url: str | None) -> OfferBody:
     """The offer that a validated body is; Invalid where its texts cannot be made or FCM would not carry them."""
-    wanted = value_of(body, OfferBody)
+    wanted = value_of({**body, "sensitive": False}, OfferBody)
+    is_sensitive = body.get("sensitive")
+    if is_sensitive is None:
+        is_sensitive = bool(_sensitive_word(wanted))
+    wanted = msgspec.structs.replace(wanted, sensitive=is_sensitive)
     templates.check(wanted)
-    _refuse_too_long(wanted, external_id, parts.settings.public_url or "")
+    _refuse_too_long(wanted, external_id, public_url or "")
     return wanted
 
 
@@ -123,12 +128,24 @@ def _warnings(body: OfferBody) -> list[str]:
             "/push/interruption_level: Apple keeps time-sensitive for what ends within the hour, and people turn it "
             "off for apps that do not: lower `life.ttl_s`, or say active."
         )
+    if body.sensitive and (word := _sensitive_word(body)):
+        found.append(
+            f"/sensitive: Because of the word {word!r} it is said only to people who declared an interest in what it is "
+            "about; say false if others may see it on their phones."
+        )
     place = body.when.place
     if place and place.of != "store" and place.within_m is not None and place.within_m < 500:
         found.append(
             "/when/place/within_m: Homes and workplaces are known to about 350 m: give 1000 or more."
         )
     return found
+
+
+def _sensitive_word(body: OfferBody) -> str | None:
+    """The first word of the texts, or of what it is about, that tells of health, faith and the like."""
+    about = (*body.about.items, *body.about.categories, *body.about.services)
+    said = (*body.title.values(), *body.body.values(), *about)
+    return next((word for text in said if (word := sensitive_word(text))), None)
 
 
 def _refuse_too_long(body: OfferBody, external_id: str, public_url: str) -> None:

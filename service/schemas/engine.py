@@ -1,5 +1,6 @@
 import marshmallow as ma
 
+from domain.offers import OfferKind
 from domain.policy import MOST_FIX_HOURS, Devices
 from service.schemas import fields
 from service.schemas.base import AdminSchema
@@ -22,9 +23,26 @@ def _cap(description: str) -> ma.fields.Int:
     )
 
 
+class CapSchema(AdminSchema):
+    """What is left out, or null, is no cap."""
+
+    per_day = _cap("within the person's local day")
+    per_week = _cap("within any seven days")
+
+
 class CapsSchema(AdminSchema):
     per_day = _cap("pushes to one person within their local day")
     per_week = _cap("pushes to one person within any seven days")
+    kinds = ma.fields.Dict(
+        keys=ma.fields.Enum(OfferKind, by_value=True),
+        values=ma.fields.Nested(CapSchema),
+        metadata={"description": "of these, how many of a kind; replaces what was set before"},
+    )
+    per_store = ma.fields.Nested(
+        CapSchema,
+        allow_none=True,
+        metadata={"description": "of these, how many about one and the same store; null: no cap"},
+    )
 
 
 class PolicySchema(AdminSchema):
@@ -51,5 +69,7 @@ class PolicySchema(AdminSchema):
     devices = ma.fields.Enum(
         Devices,
         by_value=True,
-        metadata={"description": "which of a person's devices get a message: all, or the one in use"},
+        metadata={
+            "description": "which of a person's devices get a message: all, or the one in use"
+        },
     )

@@ -165,6 +165,13 @@ class LimitsSchema(AdminSchema):
     total = _count("sends in all")
     per_day = _count("sends per day of the brand's zone")
     stock = _count("things there are; each send counts as one")
+    budget = _number(
+        0,
+        10**9,
+        metadata={
+            "description": "money that the discounts may cost in all; each send pledges one until it is surely not redeemed"
+        },
+    )
 
 
 class LifeSchema(AdminSchema):
@@ -287,7 +294,21 @@ class OfferSchema(AdminSchema):
     )
     push = _part(StyleSchema)
     active = fields.Flag(load_default=True)
+    sensitive = fields.Flag(
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "said only to those who declared an interest in what it is about; left out: told by its words"
+        },
+    )
     warnings = warnings()
+
+    @ma.pre_load
+    def _readable_only(self, body: Any, **_: Any) -> Any:
+        """What is read can be written back: this part of it says nothing."""
+        if not isinstance(body, dict):
+            return body
+        return {name: value for name, value in body.items() if name != "suspended"}
 
     @ma.validates("data")
     def _keys_are_free(self, data: dict[str, str], **_: Any) -> None:

@@ -13,6 +13,7 @@ from domain.context import Inputs
 from domain.decisions import Cause, Outcome
 from domain.ids import new_id
 from domain.offers import (
+    About,
     Life,
     Limits,
     OfferKind,
@@ -22,7 +23,7 @@ from domain.offers import (
     When,
 )
 from domain.people import Mode, Preferences, Purpose, QuietHours
-from domain.policy import Caps
+from domain.policy import Cap, Caps
 from domain.weather import Cell, Observation
 from scheduler.decide.choose import decide
 from scheduler.decide.score import Model
@@ -494,3 +495,30 @@ def test_what_only_follows_from_decisions_cannot_undo_them(small: Stage, table: 
     small.write(lambda tx: tx.exec_driver_sql(broken))
     assert small.engine.tick() == 1
     assert small.decision(moment).outcome is Outcome.SEND
+
+
+def test_no_more_pushes_of_a_kind_or_about_a_store_than_the_brand_allows(stage: Stage) -> None:
+    stage.offer()
+    person = stage.person()
+    for caps, code in (
+        (Caps(kinds={OfferKind.DISCOUNT: Cap(per_week=1)}), "kind_cap"),
+        (Caps(per_store=Cap(per_week=2)), "store_cap"),
+    ):
+        stage.rule(OPEN, caps=caps)
+        assert stage.codes(stage.enter(person)) == ["chosen"]
+        stage.clock.advance(hours=25)
+        assert stage.codes(stage.enter(person)) == ["no_offer", code]
+    stage.clock.advance(days=7)
+    assert stage.codes(stage.enter(person)) == ["chosen"]
+
+
+def test_what_is_sensitive_is_said_to_those_who_asked_for_it_by_name(small: Stage) -> None:
+    small.offer(sensitive=True, about=About(categories=("wine",)))
+    person = small.person()
+    assert small.codes(small.enter(person)) == ["no_offer", "sensitive"]
+    small.write(
+        lambda tx: customers.save_preferences(
+            tx, person.customer_id, Preferences(interests=("wine",))
+        )
+    )
+    assert small.codes(small.enter(person)) == ["chosen"]

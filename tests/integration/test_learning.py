@@ -378,3 +378,17 @@ def test_the_window_of_a_visit_ends_before_the_answer_is_due(small: School) -> N
     opened: datetime = row.opened_at
     assert row.visit_until == opened + timedelta(hours=3)
     assert row.due_at == opened + timedelta(hours=24) + LATE
+
+
+def test_a_budget_is_pledged_by_a_push_and_given_back_unless_it_is_redeemed(
+    school: School,
+) -> None:
+    school.offer(limits=Limits(budget=3.0))  # pays for two discounts of 1.5
+    redeeming, silent, third = (school.person() for _ in range(3))
+    redeemed = school.push(redeeming)
+    school.push(silent)
+    assert school.push(third).reasons[-1].code == "sold_out"
+    school.hear(redeeming, "redeemed", decision_id=redeemed.id)
+    school.wait(hours=25)
+    assert school.push(third).outcome is Outcome.SEND
+    assert school.push(school.person()).reasons[-1].code == "sold_out"

@@ -6,9 +6,10 @@ import pytest
 from storage import brands
 from tests.integration.conftest import World
 
+CAPS: dict[str, Any] = {"per_day": 2, "per_week": 5, "kinds": {}, "per_store": None}
 DEFAULTS: dict[str, Any] = {
     "paused": False,
-    "caps": {"per_day": 2, "per_week": 5},
+    "caps": CAPS,
     "quiet_hours": [],
     "holdout_share": 0.1,
     "exploration": 0.02,
@@ -29,8 +30,18 @@ def test_a_brand_begins_with_the_documented_policy(world: World) -> None:
     ("change", "expected"),
     [
         ({"paused": True}, {"paused": True}),
-        ({"caps": {"per_day": 1}}, {"caps": {"per_day": 1, "per_week": 5}}),
-        ({"caps": {"per_week": None}}, {"caps": {"per_day": 2, "per_week": None}}),
+        ({"caps": {"per_day": 1}}, {"caps": {**CAPS, "per_day": 1}}),
+        ({"caps": {"per_week": None}}, {"caps": {**CAPS, "per_week": None}}),
+        (
+            {"caps": {"kinds": {"win_back": {"per_week": 1}}, "per_store": {"per_day": 1}}},
+            {
+                "caps": {
+                    **CAPS,
+                    "kinds": {"win_back": {"per_day": None, "per_week": 1}},
+                    "per_store": {"per_day": 1, "per_week": None},
+                }
+            },
+        ),
         ({"caps": {}}, {}),
         ({}, {}),
         ({"holdout_share": 0, "exploration": 0}, {"holdout_share": 0.0, "exploration": 0.0}),
@@ -104,4 +115,4 @@ def test_changes_made_at_once_do_not_undo_each_other(any_world: World) -> None:
         thread.join()
     policy = any_world.admin.get("/v1/engine").json
     assert (policy["paused"], policy["hold"], policy["currency"]) == (True, False, "SEK")
-    assert policy["caps"] == {"per_day": 9, "per_week": 5}
+    assert policy["caps"] == {**CAPS, "per_day": 9}

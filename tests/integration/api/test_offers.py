@@ -25,7 +25,13 @@ SOUP: dict[str, Any] = {
         "place": {"within_m": 800, "of": "store", "via": ["enter", "dwell", "habit"]},
     },
     "audience": {"traits_none": ["vegetarian"], "segments_any": []},
-    "limits": {"per_customer_days": 7, "total": 1000, "per_day": 200, "stock": 120},
+    "limits": {
+        "per_customer_days": 7,
+        "total": 1000,
+        "per_day": 200,
+        "stock": 120,
+        "budget": None,
+    },
     "life": {
         "starts_at": "2026-05-01T00:00:00+03:00",
         "ends_at": "2026-06-01T00:00:00+03:00",
@@ -97,7 +103,7 @@ def test_a_long_lived_time_sensitive_offer_is_warned_of(world: World) -> None:
 
 
 def test_what_phones_are_asked_counts_towards_the_size(world: World) -> None:
-    long = {name: f"https://brand.example/{'x' * 900}" for name in ("image", "link")}
+    long = dict.fromkeys(("image", "link"), f"https://brand.example/{'x' * 900}")
     assert "bytes" in _faults(world, push=long, data={"x": "y" * 900})["/body/en"]
 
 
@@ -237,3 +243,23 @@ def test_reading_needs_a_reading_key_and_writing_an_admins(world: World) -> None
         assert world.nobody.get(path).status_code == 401
     assert reader.put("/v1/offers/x", PLAIN).status_code == 403
     assert reader.put("/v1/engine", {"paused": True}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("more", "sensitive"),
+    [
+        ({}, False),
+        ({"sensitive": True}, True),
+        ({"about": {"categories": ["oncology"]}}, True),
+        ({"body": {"en": "For your pregnancy"}}, True),
+        ({"body": {"en": "The church café"}, "sensitive": False}, False),
+        ({"title": {"en": "After church"}, "sensitive": None}, True),
+    ],
+)
+def test_an_offer_is_sensitive_by_its_words_unless_it_says_otherwise(
+    world: World, more: dict[str, Any], sensitive: bool
+) -> None:
+    saved = world.admin.put("/v1/offers/x", {**PLAIN, **more})
+    assert saved.json["sensitive"] is sensitive
+    told = [line for line in saved.json["warnings"] if line.startswith("/sensitive")]
+    assert bool(told) is ((sensitive and "sensitive" not in more) or more.get("title") is not None)

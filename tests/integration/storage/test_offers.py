@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from domain.clock import ManualClock
+from domain.context import Sold
 from domain.errors import Invalid, NotFound, Stale
 from domain.offers import Offer, OfferBody
 from domain.people import Mode
@@ -45,9 +46,12 @@ def _put(
 
 
 def _sold(database: Database, offer: Offer, day: str = DAY) -> tuple[int, int]:
+    return _counted(database, offer, day)[:2]
+
+
+def _counted(database: Database, offer: Offer, day: str = DAY, mode: Mode = Mode.LIVE) -> Sold:
     with database.read() as tx:
-        found = contexts.sold(tx, [offer.id], mode=Mode.LIVE, day=day)
-    return found.get(offer.id, (0, 0))
+        return contexts.sold(tx, [offer.id], mode=mode, day=day).get(offer.id, Sold())
 
 
 def _reserve(database: Database, offer: Offer, day: str = DAY, mode: Mode = Mode.LIVE) -> bool:
@@ -208,3 +212,28 @@ def test_many_at_once_never_pass_a_limit(
     (in_all, first), (_, second) = _sold(database, offer), _sold(database, offer, "2026-05-07")
     assert in_all == first + second == 40
     assert max(first, second) <= 25
+
+
+def test_a_budget_pays_for_so_many_discounts_on_any_day(
+    database: Database, clock: ManualClock, brand_id: str
+) -> None:
+    value = {"margin": 6.0, "discount": 1.5}
+    offer = _put(database, clock, brand_id, value=value, limits={"budget": 4.6})
+    days = [f"2026-05-0{n}" for n in range(1, 6)]
+    assert [_reserve(database, offer, day) for day in days] == [True] * 3 + [False] * 2
+    assert _counted(database, offer, days[0]) == Sold(in_all=3, today=1, pledged=3)
+    database.write(lambda tx: offers.release(tx, offer, mode=Mode.LIVE, day=days[0]))
+    assert _counted(database, offer, days[0]) == Sold(in_all=2, today=0, pledged=2)
+    assert _reserve(database, offer, days[0])
+
+
+def test_a_budget_means_nothing_to_test_customers_or_without_a_discount(
+    database: Database, clock: ManualClock, brand_id: str
+) -> None:
+    value = {"margin": 6.0, "discount": 1.5}
+    paid = _put(database, clock, brand_id, value=value, limits={"budget": 0.0})
+    free = _put(database, clock, brand_id, "news", limits={"budget": 0.0})
+    assert not _reserve(database, paid)
+    assert _reserve(database, paid, mode=Mode.TEST)
+    assert _counted(database, paid, mode=Mode.TEST).pledged == 0
+    assert _reserve(database, free)

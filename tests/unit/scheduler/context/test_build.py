@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.context import Candidate, Context, Ground, Known, Reach, Sent, Whereabouts
+from domain.context import Candidate, Context, Ground, Known, Reach, Sent, Sold, Whereabouts
 from domain.decisions import Cause, Moment
 from domain.holdout import NEVER, Member
-from domain.offers import Limits, Offer, PlaceCondition, When
+from domain.offers import Limits, Offer, OfferKind, PlaceCondition, When
 from domain.people import Consent, Consents, Customer, Mode, Preferences, Purpose
 from domain.places import LatLon, Store
-from domain.policy import Brand
+from domain.policy import Brand, Cap, Caps
 from scheduler.context import build
 from scheduler.context.premises import Premises
 from tests.unit.scheduler.context.test_rhythm import regular
@@ -49,11 +49,13 @@ def context(
     *offers: Offer,
     stores: tuple[Store, ...] = (),
     person: Known | None = None,
-    sold: dict[str, tuple[int, int]] | None = None,
+    sold: dict[str, Sold] | None = None,
+    caps: Caps = PLAIN.caps,
     **moment: Any,
 ) -> Context:
+    policy = msgspec.structs.replace(PLAIN, caps=caps)
     brand = Brand(
-        id="brand", slug="soup", name="Soup", time_zone="UTC", signing_secret="-", policy=PLAIN
+        id="brand", slug="soup", name="Soup", time_zone="UTC", signing_secret="-", policy=policy
     )
     plain = Moment(
         id="moment",
@@ -171,14 +173,16 @@ def test_a_store_is_open_if_it_is_at_the_arrival(
         (Limits(total=10, stock=8), (7, 2), 1),
         (Limits(total=10, per_day=2), (7, 2), 0),
         (Limits(total=5), (7, 2), 0),
+        (Limits(total=10, budget=4.0), (7, 2, 3), 1),
+        (Limits(total=10, budget=3.9), (7, 2, 3), 0),
     ],
-    ids=range(5),
+    ids=range(7),
 )
 def test_the_tightest_limit_says_what_is_left(
-    limits: Limits, sold: tuple[int, int], left: int | None
+    limits: Limits, sold: tuple[int, ...], left: int | None
 ) -> None:
-    said = offer(limits=limits)
-    assert candidate(said, sold={said.id: sold}).left == left
+    said = offer(limits=limits, discount=1.0)
+    assert candidate(said, sold={said.id: Sold(*sold)}).left == left
 
 
 def test_what_was_said_before_counts_by_local_date_and_part_of_the_day() -> None:
@@ -236,3 +240,48 @@ def test_traits_and_interests_of_brand_and_person_count_together() -> None:
 def test_where_a_person_stands_in_the_holdout_is_their_own_for_good() -> None:
     assert context().draw == NEVER  # who takes no part is never held out
     assert context(person=known(member=Member(draw=0.25))).draw == 0.25
+
+
+def sent(**more: Any) -> Sent:
+    day = more.pop("days", 0)
+    at = NOON - timedelta(days=day, hours=1)
+    return Sent(offer_id="other", at=at, local_date=at.date().isoformat(), daypart=3, **more)
+
+
+WIN_BACK = OfferKind.WIN_BACK
+
+
+@pytest.mark.parametrize(
+    ("cap", "earlier", "left"),
+    [
+        pytest.param(Cap(), [sent(kind=WIN_BACK)], None, id="a cap without a number is none"),
+        pytest.param(Cap(per_day=1), [], 1, id="nothing yet"),
+        pytest.param(Cap(per_day=1), [sent(kind=WIN_BACK)], 0, id="today's is used"),
+        pytest.param(Cap(per_day=1), [sent(kind=WIN_BACK, days=1)], 1, id="yesterday's is over"),
+        pytest.param(Cap(per_week=2), [sent(kind=WIN_BACK, days=3)] * 3, 0, id="never below none"),
+        pytest.param(Cap(per_week=2), [sent(kind=WIN_BACK, days=7)], 2, id="a week ago"),
+        pytest.param(
+            Cap(per_day=2, per_week=3), [sent(kind=WIN_BACK, days=n) for n in (0, 1)], 1, id="both"
+        ),
+        pytest.param(Cap(per_day=1), [sent(kind=OfferKind.SLOT)], 1, id="of another kind"),
+        pytest.param(Cap(per_day=1), [sent(kind=WIN_BACK, seen=False)], 1, id="never seen"),
+    ],
+)
+def test_a_cap_on_a_kind_counts_what_was_seen_of_it(
+    cap: Cap, earlier: list[Sent], left: int | None
+) -> None:
+    said = offer(kind=WIN_BACK)
+    person = known(sent=tuple(earlier))
+    found = context(said, person=person, caps=Caps(kinds={WIN_BACK: cap})).candidates[0]
+    assert (found.kind_left, found.store_left) == (left, None)
+
+
+def test_a_cap_per_store_counts_pushes_about_that_store() -> None:
+    person = known(
+        sent=(sent(store_id="id-near"), sent(store_id="id-far"), sent()), whereabouts=at_here()
+    )
+    caps = Caps(per_store=Cap(per_week=2))
+    found = context(offer(), stores=TOWN, person=person, caps=caps).candidates[0]
+    assert (found.store_id, found.store_left, found.kind_left) == ("id-near", 1, None)
+    nowhere = context(offer(), person=person, caps=caps).candidates[0]
+    assert nowhere.store_left is None

@@ -8,6 +8,7 @@ import pytest
 from domain.context import Candidate, Nearby, Sky
 from domain.decisions import Cause
 from domain.offers import (
+    About,
     Audience,
     Life,
     Limits,
@@ -165,6 +166,17 @@ def place(**more: Any) -> dict[str, Any]:
             id="never again",
         ),
         pytest.param({}, {"left": 0}, {}, "sold_out", id="sold out"),
+        pytest.param({}, {"kind_left": 0}, {}, "kind_cap", id="enough of this kind"),
+        pytest.param({}, {"store_left": 0}, {}, "store_cap", id="enough about this store"),
+        pytest.param({}, {"kind_left": 1, "store_left": 1}, {}, None, id="one more of each"),
+        pytest.param({"sensitive": True}, {}, {}, "sensitive", id="not asked for by name"),
+        pytest.param(
+            {"sensitive": True, "about": About(categories=("wine",))},
+            {},
+            {"interests": ("beer", "wine")},
+            None,
+            id="sensitive and asked for",
+        ),
         pytest.param({}, {"left": 1}, {}, None, id="one is left"),
         pytest.param({}, {"unsayable": "no name"}, {}, "no_text", id="no text for this person"),
     ],

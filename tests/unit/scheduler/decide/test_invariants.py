@@ -89,6 +89,7 @@ class Maker:
             limits=Limits(per_customer_days=self.mostly(None, st.floats(0, 10))),
             life=Life(starts_at=self.mostly(None, near), ends_at=self.mostly(None, near)),
             active=self.mostly(True, st.just(False)),
+            sensitive=self.mostly(False, st.just(True)),
         )
         stands = Candidate(
             offer_id=said.id,
@@ -99,6 +100,8 @@ class Maker:
             store_open=self.mostly(None, st.just(False)),
             sky=self.mostly(None, st.builds(Sky, word=words, temperature=temperature)),
             left=self.mostly(None, st.just(0)),
+            kind_left=self.mostly(None, st.just(0)),
+            store_left=self.mostly(None, st.just(0)),
             last_sent_at=self.mostly(None, ago),
             said_in_daypart=self.mostly(False, st.just(True)),
             refused=self.mostly(False, st.just(True)),
@@ -209,7 +212,8 @@ def assert_allowed(context: Context, said: Offer, stands: Candidate, policy: Pol
     assert not any((stands.elsewhere, stands.refused, stands.said_in_daypart, stands.unsayable))
     assert stands.hours_hold is not False
     assert stands.store_open is not False
-    assert stands.left != 0
+    assert 0 not in (stands.left, stands.kind_left, stands.store_left)
+    assert not body.sensitive
 
 
 @settings(max_examples=1000, deadline=None)
