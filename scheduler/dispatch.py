@@ -74,7 +74,8 @@ class Dispatcher:
         self._database = database
         self._clock = clock
         random = Random()
-        self._proving = Proving(monotonic=monotonic, random=random)
+        pace = pace or Pace()
+        self._proving = Proving(monotonic=monotonic, random=random, validates=pace.validates)
         self._intents = Intents(
             owner=self.id,
             clock=clock,

@@ -14,15 +14,19 @@ from scheduler.pacing import Figures, Governor
 from scheduler.patience import Breaker, Line, Patience
 from storage.deliveries import Addressee
 
+QUARTER_S = 120.0  # Firebase's own figure
 _LOOK_AGAIN_S = 5.0  # whether who rests may be asked again
 _GRAIN_S = 5.0  # to which waits are rounded up, so that many messages share one
 
 
 class Pace(Value):
-    """A project's quota in messages a minute, and how far bulk stays from each quarter hour; 0 is not at all."""
+    """A project's quota in messages a minute, how far bulk stays from each quarter hour (0 is not at all), and whether the
+    first message of an offer is validated before it is sent.
+    """
 
     per_minute: int = pacing.QUOTA_PER_MINUTE
-    quarter_s: float = 120.0
+    quarter_s: float = QUARTER_S
+    validates: bool = True
 
 
 class Placed(NamedTuple):
@@ -39,10 +43,8 @@ class Placed(NamedTuple):
 class Manners:
     """The manners of one sender. Answers are noted from any thread; turns are taken by one."""
 
-    def __init__(
-        self, *, monotonic: Callable[[], float], random: Random, pace: Pace | None = None
-    ) -> None:
-        self._pace = pace or Pace()
+    def __init__(self, *, monotonic: Callable[[], float], random: Random, pace: Pace) -> None:
+        self._pace = pace
         self._random = random
         self._patience = Patience(monotonic=monotonic, random=random)
         self._governor = Governor(monotonic=monotonic, per_minute=self._pace.per_minute)

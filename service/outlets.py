@@ -15,7 +15,7 @@ from notifiers.base import Notifier, Timed, TimedMultiplexed
 from notifiers.console import ConsoleNotifier
 from notifiers.firebase import GOOGLE, FirebaseNotifier
 from notifiers.memory import MemoryNotifier
-from scheduler.manners import Pace
+from scheduler.manners import QUARTER_S, Pace
 from service.parts import project_of
 from service.webhooks import notifier_of
 
@@ -61,11 +61,10 @@ class Outlets:
         """The manners towards FCM. The quarter hours are those of Google's other senders, whom no other endpoint has."""
         at_google = self._kind in ("curl", "admin") and self._settings.fcm_endpoint == GOOGLE
         chosen = self._settings.fcm_quarter_hours or ("avoid" if at_google else "ignore")
-        per_minute = self._settings.fcm_quota_per_minute
-        return (
-            Pace(per_minute=per_minute)
-            if chosen == "avoid"
-            else Pace(per_minute=per_minute, quarter_s=0)
+        return Pace(
+            per_minute=self._settings.fcm_quota_per_minute,
+            quarter_s=QUARTER_S if chosen == "avoid" else 0,
+            validates=self._settings.fcm_validate == "first",
         )
 
     def hook(self, webhook: Webhook) -> tuple[str, Notifier]:

@@ -374,4 +374,9 @@ def shop_message(shop: Shop, phone: Phone, *, key: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def fates(house: House, url: str) -> Shop:
-    return Shop(house, url, "fates").furnish()
+    """A shop whose offer has proved itself, so that each message is posted at once."""
+    shop = Shop(house, url, "fates").furnish()
+    first = shop.phone("first-fate")
+    first.walk_in()
+    assert first.delivered() == ["accepted"]
+    return shop

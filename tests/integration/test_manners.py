@@ -281,6 +281,15 @@ def test_the_first_message_of_an_offer_is_validated_before_it_is_sent(
     assert set(posts(fcm).values()) == {1}
 
 
+def test_where_nothing_is_to_be_validated_nothing_is(
+    outbox: Outbox, fcm: Emulator, sending: Callable[..., Dispatcher]
+) -> None:
+    dispatcher = sending(outbox, pace=Pace(validates=False))
+    outbox.put(outbox.customer("first"), offer=(new_id(), 1))
+    work(dispatcher, lambda: states(outbox) == {"sent": 1})
+    assert [each["kind"] for each in fcm.requests()] == ["send"]
+
+
 def test_many_first_messages_ask_once(
     outbox: Outbox, fcm: Emulator, sending: Callable[..., Dispatcher]
 ) -> None:
