@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from domain.clock import SystemClock
+from domain.events import ANSWERS
 from domain.policy import Brand
 from geofence.gate import Rejection
 from scheduler.receipts import Code
@@ -202,6 +203,23 @@ def test_a_client_covers_what_an_app_needs_and_sends_what_is_required(
 def test_four_languages_are_shown() -> None:
     assert sorted({path.suffix for path in SNIPPETS}) == [".dart", ".kt", ".swift", ".ts"]
     assert len(CLIENTS) == 4
+
+
+APPS = {
+    "kotlin/App.kt": {"delivered", "opened", "dismissed"},
+    "swift/App.swift": {"delivered", "opened", "dismissed"},
+    "swift/NotificationService.swift": {"delivered"},
+    "dart/app.dart": {"delivered", "opened"},
+    "typescript/app.ts": {"delivered", "opened"},
+}
+
+
+@pytest.mark.parametrize(("name", "answers"), APPS.items(), ids=list(APPS))
+def test_every_app_reports_what_it_can_know_of_a_push(name: str, answers: set[str]) -> None:
+    text = (ROOT / "docs/snippets" / name).read_text(encoding="utf-8")
+    reported = re.findall(r"(?:answer|answerQuietly)\((?:context, )?(.*?),", text)
+    assert {word for each in reported for word in re.findall(r"[\"'](\w+)[\"']", each)} == answers
+    assert answers <= set(ANSWERS)
 
 
 BROKEN = [

@@ -39,6 +39,8 @@ Future<void> start({String? customerToken}) async {
     await offers.change(fcmToken: token, customerToken: customerToken);
   }
   FirebaseMessaging.instance.onTokenRefresh.listen((token) => offers.change(fcmToken: token));
+  FirebaseMessaging.onMessage.listen(arrived); // the app is in front, and shows the push in its own way
+  FirebaseMessaging.onBackgroundMessage(arrived); // Android runs it beside the system's own notification
   FirebaseMessaging.onMessageOpenedApp.listen(_opened); // the app was in the background
   final first = await FirebaseMessaging.instance.getInitialMessage(); // the push started the app
   if (first != null) await _opened(first);
@@ -113,6 +115,13 @@ Future<void> _keepFix() async {
 }
 
 // The data of a push
+/// Says that a push came. In the background it runs apart from the app, so it relies on nothing that [start] has made.
+@pragma('vm:entry-point')
+Future<void> arrived(RemoteMessage message) async {
+  final decisionId = message.data['decision_id'] as String?;
+  if (decisionId != null) await offers.answer('delivered', decisionId);
+}
+
 Future<void> _opened(RemoteMessage message) async {
   final decisionId = message.data['decision_id'] as String?;
   if (decisionId == null) return;

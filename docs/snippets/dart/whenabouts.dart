@@ -125,7 +125,7 @@ class Whenabouts {
   };
 
   // POST /v1/events
-  /// Says what the person did about a push: `opened`, `dismissed`, `redeemed` or `not_for_me`.
+  /// Says what became of a push: `delivered`, `opened`, `dismissed`, `redeemed` or `not_for_me`.
   Future<void> answer(String type, String decisionId) => _call('POST', '/v1/events', {
     'events': [
       {'event_id': const Uuid().v7(), 'type': type, 'occurred_at': _text(DateTime.now()), 'decision_id': decisionId},

@@ -1,12 +1,14 @@
 // How an Android app uses the client: FCM target, permissions, fences watched by the phone, pushes and answers.
 // Libraries: com.google.firebase:firebase-messaging, com.google.android.gms:play-services-location, androidx.work:work-runtime.
-// The manifest declares both classes below (service with action com.google.firebase.MESSAGING_EVENT, receiver not exported) and
+// The manifest declares the classes below (service with action com.google.firebase.MESSAGING_EVENT, receivers not exported) and
 // INTERNET, POST_NOTIFICATIONS, ACCESS_FINE_LOCATION, ACCESS_COARSE_LOCATION, ACCESS_BACKGROUND_LOCATION.
 package com.example.whenabouts
 
 import android.Manifest
 import android.annotation.SuppressLint
 import android.app.Activity
+import android.app.Notification
+import android.app.NotificationManager
 import android.app.PendingIntent
 import android.content.BroadcastReceiver
 import android.content.Context
@@ -168,23 +170,56 @@ class PushService : FirebaseMessagingService() {
     // override fun onRegistered(installationId: String) = Offers.start(this, Target("fid", installationId))
 
     /** Called while the app is in front; otherwise the system shows the notification and a tap starts the activity with the same data. */
-    override fun onMessageReceived(message: RemoteMessage) {
-        // Show message.notification?.title and .body in your own way.
-    }
+    override fun onMessageReceived(message: RemoteMessage) = arrived(this, message)
 }
 
 // The data of a push
+/** Shows a push that came while the app is in front, and says that it came. Runs on a thread of the messaging service. */
+fun arrived(context: Context, message: RemoteMessage) {
+    val said = message.notification ?: return
+    val decisionId = message.data["decision_id"] ?: return
+    answerQuietly(context, "delivered", decisionId)
+    val immutable = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
+    val tap = context.packageManager.getLaunchIntentForPackage(context.packageName)
+    message.data.forEach { (name, value) -> tap?.putExtra(name, value) }
+    val swipe = Intent(context, SwipeReceiver::class.java).putExtra("decision_id", decisionId)
+    val shown = Notification.Builder(context, said.channelId ?: "offers") // a channel that your app has made
+        .setSmallIcon(context.applicationInfo.icon)
+        .setContentTitle(said.title)
+        .setContentText(said.body)
+        .setAutoCancel(true)
+        .setContentIntent(PendingIntent.getActivity(context, decisionId.hashCode(), tap, immutable))
+        .setDeleteIntent(PendingIntent.getBroadcast(context, decisionId.hashCode(), swipe, immutable))
+        .build()
+    context.getSystemService(NotificationManager::class.java).notify(said.tag, 0, shown)
+}
+
+/** The person swiped a push away. Android tells it only of notifications that the app itself has shown. */
+class SwipeReceiver : BroadcastReceiver() {
+    override fun onReceive(context: Context, intent: Intent) {
+        val decisionId = intent.getStringExtra("decision_id") ?: return
+        val pending = goAsync()
+        Thread {
+            answerQuietly(context, "dismissed", decisionId)
+            pending.finish()
+        }.start()
+    }
+}
+
+/** A lost answer costs a little knowledge, nothing else. */
+private fun answerQuietly(context: Context, type: String, decisionId: String) {
+    try {
+        Offers.client(context).answer(type, decisionId)
+    } catch (error: WhenaboutsException) {
+        return
+    }
+}
+
 /** Call in onCreate and onNewIntent of the activity that a tap starts. Returns the link to follow, if there is one. */
 fun answerOpened(context: Context, intent: Intent): String? {
     val decisionId = intent.getStringExtra("decision_id") ?: return null
     val link = intent.getStringExtra("deep_link")
-    Thread {
-        try {
-            Offers.client(context).answer("opened", decisionId)
-        } catch (error: WhenaboutsException) {
-            // A lost "opened" costs a little knowledge, nothing else.
-        }
-    }.start()
+    Thread { answerQuietly(context, "opened", decisionId) }.start()
     return link
 }
 

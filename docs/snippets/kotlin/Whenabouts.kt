@@ -100,7 +100,7 @@ class Whenabouts(private val url: String, private val appKey: String, private va
             .put("is_mock", isMock)
 
     // POST /v1/events
-    /** Says what the person did about a push: `opened`, `dismissed`, `redeemed` or `not_for_me`. */
+    /** Says what became of a push: `delivered`, `opened`, `dismissed`, `redeemed` or `not_for_me`. */
     fun answer(type: String, decisionId: String) {
         val event = JSONObject()
             .put("event_id", uuidV7())

@@ -44,9 +44,12 @@ final class AppDelegate: NSObject, UIApplicationDelegate, MessagingDelegate, UNU
         }
     }
 
-    // Beside the API
+    /// The push came while the app is in front. Otherwise only the extension in NotificationService.swift sees it come.
     nonisolated func userNotificationCenter(_ center: UNUserNotificationCenter, willPresent notification: UNNotification) async -> UNNotificationPresentationOptions {
-        [.banner, .sound]
+        if let decisionId = notification.request.content.userInfo["decision_id"] as? String {
+            try? await offers.client.answer("delivered", decisionId: decisionId)
+        }
+        return [.banner, .sound]
     }
 }
 

@@ -146,7 +146,7 @@ actor Whenabouts {
         let events: [Event]
     }
 
-    /// Says what the person did about a push: `opened`, `dismissed`, `redeemed` or `not_for_me`.
+    /// Says what became of a push: `delivered`, `opened`, `dismissed`, `redeemed` or `not_for_me`.
     func answer(_ type: String, decisionId: String) async throws {
         let event = Event(eventId: uuidV7(), type: type, occurredAt: Date(), decisionId: decisionId)
         try await call("POST", "/v1/events", Events(events: [event]))

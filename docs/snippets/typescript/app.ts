@@ -7,6 +7,7 @@ import {
   getInitialNotification,
   getMessaging,
   getToken,
+  onMessage,
   onNotificationOpenedApp,
   onTokenRefresh,
   requestPermission,
@@ -116,6 +117,11 @@ async function keep({coords, timestamp, mocked}: Location.LocationObject): Promi
 }
 
 // The data of a push
+async function arrived(message: RemoteMessage): Promise<void> {
+  const {decision_id: decisionId} = message.data ?? {};
+  if (typeof decisionId === 'string') await whenabouts.answer('delivered', decisionId);
+}
+
 async function opened(message: RemoteMessage | null): Promise<void> {
   const {decision_id: decisionId, deep_link: deepLink} = message?.data ?? {};
   if (typeof decisionId !== 'string') return;
@@ -125,4 +131,5 @@ async function opened(message: RemoteMessage | null): Promise<void> {
 
 onNotificationOpenedApp(getMessaging(), message => void opened(message)); // the app was in the background
 void getInitialNotification(getMessaging()).then(opened); // the push started the app
-setBackgroundMessageHandler(getMessaging(), async () => undefined); // the system shows the notification itself
+onMessage(getMessaging(), arrived); // the app is in front, and shows the push in its own way
+setBackgroundMessageHandler(getMessaging(), arrived); // the system shows the notification itself

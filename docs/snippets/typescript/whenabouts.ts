@@ -64,7 +64,7 @@ export class Whenabouts {
   }
 
   // POST /v1/events
-  /** Says what the person did about a push: `opened`, `dismissed`, `redeemed` or `not_for_me`. */
+  /** Says what became of a push: `delivered`, `opened`, `dismissed`, `redeemed` or `not_for_me`. */
   async answer(type: Answer, decisionId: string): Promise<void> {
     const event: AnswerEvent = {event_id: uuidv7(), type, occurred_at: new Date().toISOString(), decision_id: decisionId};
     await this.call('POST', '/v1/events', {events: [event]});
@@ -264,7 +264,7 @@ export interface AnswerEvent {
   decision_id: string;
 }
 
-export type Answer = 'opened' | 'dismissed' | 'redeemed' | 'not_for_me';
+export type Answer = 'delivered' | 'opened' | 'dismissed' | 'redeemed' | 'not_for_me';
 
 // GET /v1/geofences/nearby
 export interface Nearby {
