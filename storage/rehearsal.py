@@ -12,7 +12,7 @@ from domain.people import Mode
 from domain.weather import Observation
 from storage import records
 from storage.engine import Transaction
-from storage.models import CustomerRow, DecisionRow, MomentRow, ObservationRow, OfferRow
+from storage.models import CustomerRow, DecisionRow, EventRow, MomentRow, ObservationRow, OfferRow
 from storage.sql import among
 
 
@@ -87,6 +87,21 @@ def of_the_erased(
         DecisionRow.mode == mode,
     )
     return int(tx.execute(query).scalar_one())
+
+
+def redeems(tx: Transaction, *, brand_id: str, since: datetime, until: datetime) -> bool:
+    """Whether this brand reports redemptions: any of [since, until) is there."""
+    query = (
+        sa.select(EventRow.id)
+        .where(
+            EventRow.brand_id == brand_id,
+            EventRow.type == "redeemed",
+            EventRow.occurred_at >= since,
+            EventRow.occurred_at < until,
+        )
+        .limit(1)
+    )
+    return tx.execute(query).first() is not None
 
 
 def observations(

@@ -32,6 +32,7 @@ MOST_UNSUPPORTED = 0.01
 MOST_OF_ONE = 0.1  # of the sum of the weights, by one person
 MOST_PENDING = 0.2
 MOST_LOST = 0.5
+_SAME = 1 - 1e-9
 _ASTRAY = 4.0  # standard errors that the mean weight may be away from 1
 
 
@@ -130,7 +131,7 @@ def support(log: Log, *, agreement: float, pending: int, lost: int) -> Support:
 
 def lacks(found: Support, log: Log) -> tuple[Lack, ...]:
     """The rules that forbid an answer. None is asked where both choose the same everywhere: then nothing is estimated."""
-    if found.agreement >= 1 and found.moments:
+    if found.agreement >= _SAME and found.moments:
         return ()
     least = (
         ("moments", found.moments, LEAST_MOMENTS),

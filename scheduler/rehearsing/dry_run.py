@@ -1,8 +1,10 @@
 """Rehearses an offer, stored or not, with progress; nothing is written, no counter moves, no moment is taken."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from domain.context import Sold
 from domain.decisions import Cause
 from domain.errors import Fault, Invalid
 from domain.offers import Offer, OfferBody
@@ -16,9 +18,6 @@ from scheduler.rehearsing.funnel import Example, Expected, Funnel, Hour, Step
 from scheduler.rehearsing.recorded import Archive, Window
 from storage import contexts, offers, rehearsal, stores
 from storage.engine import Database, Transaction
-
-# Offers are weighed in the order of their ids; one that is not stored yet comes behind all others.
-_NEW = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 
 class Asked(Value):
@@ -124,7 +123,7 @@ class Rehearsal:
                 [self._offer.id],
                 mode=self._asked.mode,
                 day=today(self._brand, self._now),
-            ).get(self._offer.id, (0, 0))
+            ).get(self._offer.id, Sold())
         funnel.sort_by_gain()
         yield self._told(funnel, sold, present.causes(self._offer, self._model), None)
 
@@ -159,12 +158,12 @@ class Rehearsal:
             failed=counts.failed,
             displaced=counts.displaced,
         )
-        yield self._told(funnel, (0, 0), (), moments)
+        yield self._told(funnel, Sold(), (), moments)
 
     def _told(
         self,
         funnel: Funnel,
-        sold: tuple[int, int],
+        sold: Sold,
         causes: tuple[Cause, ...],
         moments: Moments | None,
     ) -> DryRun:
@@ -172,7 +171,10 @@ class Rehearsal:
         whole = min((n for n in (limits.total, limits.stock) if n is not None), default=None)
         of = funnel.people if self._share >= 1 else self._of
         scale = of / funnel.people if funnel.people else 1.0
-        funnel.cut(_left(whole, sold[0], scale), _left(limits.per_day, sold[1], scale))
+        pledges = limits.pledges(self._offer.body.value.discount)
+        left = (_left(whole, sold.in_all, scale), _left(pledges, sold.pledged, scale))
+        in_all = min((each for each in left if each is not None), default=None)
+        funnel.cut(in_all, _left(limits.per_day, sold.today, scale))
         return DryRun(
             offer=asked.external_id,
             revision=self._revision,
@@ -197,23 +199,28 @@ def _left(limit: int | None, sold: int, scale: float) -> int | None:
 
 
 def _offer(tx: Transaction, brand: Brand, asked: Asked) -> tuple[Offer, int | None]:
-    """The stored offer, or the draft under its id; a draft need not have been stored before.
-
-    Invalid where a store of the draft is not there.
-    """
+    """The stored offer with its revision, or the draft, which need not have been stored before."""
     if asked.body is None:
         stored = offers.get(tx, brand_id=brand.id, external_id=asked.external_id)
         return stored, stored.revision
-    _refuse_unknown_stores(tx, brand, asked.body)
-    id_ = rehearsal.offer_id(tx, brand_id=brand.id, external_id=asked.external_id)
-    draft = Offer(
-        id=id_ or _NEW,
+    return drafted(tx, brand, asked.external_id, asked.body), None
+
+
+def drafted(tx: Transaction, brand: Brand, external_id: str, body: OfferBody) -> Offer:
+    """An offer that is not stored, under the id that one of this name has or had. Invalid where a store of it is not there."""
+    _refuse_unknown_stores(tx, brand, body)
+    return Offer(
+        id=rehearsal.offer_id(tx, brand_id=brand.id, external_id=external_id) or _new(external_id),
         brand_id=brand.id,
-        external_id=asked.external_id,
+        external_id=external_id,
         revision=0,
-        body=asked.body,
+        body=body,
     )
-    return draft, None
+
+
+def _new(external_id: str) -> str:
+    """An id for an offer that is not stored yet, behind those of all others."""
+    return f"ffffffff-ffff-7fff-bfff-{hashlib.sha256(external_id.encode()).hexdigest()[:12]}"
 
 
 def _refuse_unknown_stores(tx: Transaction, brand: Brand, body: OfferBody) -> None:

@@ -73,7 +73,9 @@ def _asked(
         raise Invalid(detail, faults=(Fault(pointer="/to", detail=detail),))
     return Asked(
         external_id=external_id,
-        body=offers.checked(parts, draft, named(external_id)) if draft else None,
+        body=offers.checked(draft, named(external_id), parts.settings.public_url)
+        if draft
+        else None,
         mode=principal.mode,
         since=since,
         until=until,

@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from domain.errors import Invalid
 from domain.offers import OfferBody
 from domain.policy import Brand
-from scheduler import templates
 from scheduler.context.clock import to_utc, zone_of
+from service.api import offers
+from service.cli.opening import settings
 from service.cli.output import USAGE_ERROR
 from service.errors import pointers
-from service.schemas.base import value_of
 from service.schemas.offers import OfferSchema
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -53,15 +53,14 @@ def validated(path: Path, body: dict[str, Any], schema: ma.Schema) -> dict[str, 
     return loaded
 
 
-def offer_of(path: Path, body: dict[str, Any]) -> OfferBody:
-    """The body of an offer, as `PUT /v1/offers` would take it."""
-    offer = value_of(validated(path, body, OfferSchema()), OfferBody)
+def offer_of(path: Path, body: dict[str, Any], external_id: str) -> OfferBody:
+    """The body of an offer, as `PUT /v1/offers` would take it under that name."""
+    loaded = validated(path, body, OfferSchema())
     try:
-        templates.check(offer)
+        return offers.checked(loaded, external_id, settings().public_url)
     except Invalid as error:
         places = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in error.faults)
         raise WrongDraft(f"{path}: {error.detail}{places}") from error
-    return offer
 
 
 def window(

@@ -49,7 +49,8 @@ def dry_run(
     as_json: bool,
 ) -> None:
     """Tell what OFFER would do, now or in a window of the past. Nothing is sent, and nothing is stored."""
-    body, now = (offer_of(draft, document(draft)) if draft else None), SystemClock().now()
+    body = offer_of(draft, document(draft), offer) if draft else None
+    now = SystemClock().now()
     with opened() as database:
         with database.read() as tx:
             brand = the_brand(tx, slug)

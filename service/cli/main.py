@@ -22,6 +22,7 @@ _COMMANDS = {
     "replay": "replay:replay",
     "replay-gps": "replay_gps:replay_gps",
     "sender": "run:sender",
+    "simulate": "simulate:simulate",
     "stats": "stats:stats",
     "up": "run:up",
     "why": "why:why",
