@@ -43,14 +43,7 @@ class Explainer:
         """The same for the same decision, audience and language, as long as the decision is kept."""
         replay = self._replayed(stored)
         case = self._case(stored.decision) if replay.result is Result.IDENTICAL else None
-        verdict = case.verdict() if case else None
-        telling = _Telling(stored.decision, replay, voice, case, verdict)
-        return Explanation(
-            audience=voice.audience,
-            locale=voice.tag,
-            sentences=tuple(dict.fromkeys(telling.sentences())),
-            would_change=tuple(dict.fromkeys(telling.would_change())),
-        )
+        return explanation(stored.decision, replay, case, voice)
 
     def _replayed(self, stored: Stored) -> Replay:
         """Inputs that this version does not understand any more cannot come out the same."""
@@ -67,6 +60,17 @@ class Explainer:
         known = (offers.as_of(self._tx, *key) for key in named)
         found = tuple(offer for offer in known if offer)
         return Case(inputs.context, inputs.policy, found, self._model)
+
+
+def explanation(decision: Decision, replay: Replay, case: Case | None, voice: Voice) -> Explanation:
+    """The explanation of a decision that came out of `case`, which is None where it cannot be decided again. Pure."""
+    telling = _Telling(decision, replay, voice, case, case.verdict() if case else None)
+    return Explanation(
+        audience=voice.audience,
+        locale=voice.tag,
+        sentences=tuple(dict.fromkeys(telling.sentences())),
+        would_change=tuple(dict.fromkeys(telling.would_change())),
+    )
 
 
 class _Telling:

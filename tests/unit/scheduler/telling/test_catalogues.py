@@ -41,7 +41,7 @@ def test_a_catalogue_has_every_message_with_the_same_places(language: str) -> No
             assert form.strip() == form != "", key
             assert form.count("{") == form.count("}") == len(re.findall(r"\{\w+\}", form)), key
         assert message.places == english[key].places, key
-        assert set(re.findall(r"\{(\w+)\}", message.one)) == message.places, key
+        assert message.places - {"count"} <= set(re.findall(r"\{(\w+)\}", message.one)), key
 
 
 @pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])

@@ -218,7 +218,7 @@ def test_other_peoples_offers_do_not_count_as_one() -> None:
     assert told(case(at, rainy, open_)) == [("sky.rain",), ("open",)]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenes())
 def test_every_counterfactual_turns_the_decision(
     scene: tuple[Context, list[Offer], Policy],
@@ -242,7 +242,7 @@ def test_every_counterfactual_turns_the_decision(
             assert again.offer.external_id == flip.offer
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenes())
 def test_no_part_of_a_counterfactual_turns_it_alone(
     scene: tuple[Context, list[Offer], Policy],
@@ -256,7 +256,7 @@ def test_no_part_of_a_counterfactual_turns_it_alone(
             assert changed(of, rest).sends() is sends
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenes())
 def test_the_same_is_found_again(scene: tuple[Context, list[Offer], Policy]) -> None:
     at, offers, rules = scene
