@@ -1,116 +1,79 @@
-"""How fast pushes leave: `python -m bench.delivery [--json] [--quick] [--database URL] [--only PART]…`
+"""How fast pushes leave: `python -m bench.delivery [--json] [--quick] [--database URL] [--only PART]… [--messages N]`
 
 The transports against a far end that answers at once or after 100 ms, beside what firebase-admin offers by itself, each
-message with a text of its own; then the whole way from the outbox over the POST to the recorded outcome.
+message with a text of its own; then the whole path from the outbox over the POST to the recorded outcome, on PostgreSQL
+and SQLite. With `--messages` instead: the memory of a process that sends so many over `curl`.
 """
 
+import argparse
 import asyncio
 import os
-import resource
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import firebase_admin
-import sqlalchemy as sa
 from firebase_admin import messaging
 from google.auth.credentials import AnonymousCredentials
 
-from bench.crowd import AWAY, move_in, settle
+from bench import whole_path
 from bench.far_end import far_end
 from bench.ingest import postgres
 from bench.report import Table, arguments, progress, publish
-from bench.tick import Statements, analyze
-from domain.clock import SystemClock
-from domain.decisions import Cause, Decision
-from domain.decisions import Outcome as Choice
+from bench.sending import (
+    ACCOUNTS,
+    IN_FLIGHT,
+    PROJECT,
+    Found,
+    Stopwatch,
+    envelope,
+    resident_mb,
+)
 from domain.ids import new_id
-from domain.messages import DeliveryStatus, Envelope, Message, Outcome, Push
-from domain.people import Mode, Platform, Target, TargetKind
-from domain.policy import Brand
+from domain.messages import DeliveryStatus, Envelope, Outcome
 from notifiers.base import Start
 from notifiers.curl import CurlNotifier
 from notifiers.encode import encode
 from notifiers.firebase import FirebaseNotifier
-from scheduler import recheck
-from scheduler.dispatch import Dispatcher
 from service import logs
-from storage import decisions, messages, offers
-from storage.engine import Database, Transaction
-from storage.models import CustomerRow, MessageRow
 
-PROJECT = "bench"
-IN_FLIGHT = 1000
 ADMIN_THREADS = 100
 BATCH = 500  # what the SDK takes at once
-RAMP = 5  # a fifth of the messages go before the clock starts
-ACCOUNTS = {PROJECT: "anonymous"}
-PARTS = ("curl_0ms", "curl_100ms", "admin_100ms", "send_each_100ms", "send_each_async_100ms")
-
-
-class Found(NamedTuple):
-    """What a sender came to after its ramp: messages a second, and its CPU for each in microseconds."""
-
-    rate: float
-    cpu_us: float
-
-
-class Clock:
-    """Rate and CPU between the end of the ramp and the last message."""
-
-    def __init__(self, many: int) -> None:
-        self._many, self._ramp = many, many // RAMP
-        self._ended = 0
-        self._lock = threading.Lock()
-        self._began = (0.0, 0.0)
-        self._after = (0.0, 0.0)
-        self._measured = 0
-        self.all = threading.Event()
-
-    def ended(self, more: int = 1) -> None:
-        with self._lock:
-            before, self._ended = self._ended, self._ended + more
-            if before < self._ramp <= self._ended:
-                self._began, self._measured = _now(), self._many - self._ended
-            if self._ended >= self._many:
-                self._after = _now()
-                self.all.set()
-
-    @property
-    def found(self) -> Found:
-        (wall, cpu), (until, used) = self._began, self._after
-        return Found(self._measured / (until - wall), (used - cpu) / self._measured * 1e6)
+TRANSPORTS = ("curl_0ms", "curl_100ms", "admin_100ms", "send_each_100ms", "send_each_async_100ms")
+PATHS = ("path_postgresql", "path_postgresql_100ms", "path_sqlite")
+PARTS = (*TRANSPORTS, *PATHS)
 
 
 def main() -> None:
-    parser = arguments("How fast pushes leave")
-    parser.add_argument("--database", help="URL of an empty PostgreSQL database to use")
-    parser.add_argument("--only", action="append", choices=[*PARTS, "whole"], help="these parts")
-    chosen = parser.parse_args()
+    chosen = _arguments().parse_args()
     logs.configure("warning")  # standard output is the document's
-    wanted = chosen.only or [*PARTS, "whole"]
-    found: dict[str, Found] = {}
-    whole: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory(prefix="whenabouts-bench-") as folder, ExitStack() as stack:
-        far = {}
-        for latency_ms in (0, 100):
+        far: dict[int, tuple[str, str]] = {}
+        for latency_ms in (0,) if chosen.messages else (0, 100):
             home = Path(folder) / str(latency_ms)
             home.mkdir()
             far[latency_ms] = stack.enter_context(far_end(home, latency_ms=latency_ms))
-        for name in [part for part in PARTS if part in wanted]:
+        if chosen.messages:
+            _publish_memory(chosen, memory(*far[0], many=chosen.messages))
+            return
+        wanted = [part for part in PARTS if part in (chosen.only or PARTS)]
+        found: dict[str, Found] = {}
+        paths: dict[str, whole_path.Path] = {}
+        for name in wanted:
             progress(name)
-            found[name] = run(name, *far[0 if name.endswith("_0ms") else 100], quick=chosen.quick)
-        if "whole" in wanted:
-            url = chosen.database or stack.enter_context(postgres(Path(folder) / "postgres"))
-            whole.append(whole_way(url, *far[100], many=3_000 if chosen.quick else 20_000))
+            there = far[100 if name.endswith("_100ms") else 0]
+            if name in PATHS:
+                paths[name] = _path(name, chosen, Path(folder), stack, there)
+                found[name] = paths[name].found
+            else:
+                found[name] = run(name, *there, quick=chosen.quick)
     publish(
         "delivery",
-        [_table(found), _whole_table(whole)],
+        [_table(found), *([_paths_table(paths)] if paths else [])],
         as_json=chosen.json,
         quick=chosen.quick,
         rates={name: round(each.rate, 1) for name, each in found.items()},
@@ -118,8 +81,18 @@ def main() -> None:
     )
 
 
+def _arguments() -> argparse.ArgumentParser:
+    parser = arguments("How fast pushes leave")
+    parser.add_argument(
+        "--database", action="append", help="URL of an empty PostgreSQL database, one for each path"
+    )
+    parser.add_argument("--only", action="append", choices=PARTS, help="these parts")
+    parser.add_argument("--messages", type=int, help="tell the memory of so many, and no more")
+    return parser
+
+
 def run(name: str, endpoint: str, ca_file: str, *, quick: bool) -> Found:
-    """One sender against one far end."""
+    """One transport against one far end."""
     os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = ca_file
     if name.startswith("curl"):
         return _curl(endpoint, ca_file, 5_000 if quick else 40_000)
@@ -129,56 +102,77 @@ def run(name: str, endpoint: str, ca_file: str, *, quick: bool) -> Found:
     return _sdk(call, endpoint, BATCH * (2 if quick else 5))
 
 
-def envelope(number: int) -> Envelope:
-    """A message of the usual size with a text of its own."""
-    now = SystemClock().now()
-    return Envelope(
-        delivery_id=f"delivery-{number}",
-        message_id=new_id(),
-        project=PROJECT,
-        platform=Platform.ANDROID,
-        target=Target(kind=TargetKind.TOKEN, value=f"{number:08}:{'x' * 130}"),
-        push=push(number),
-        ttl_s=1800,
-        expires_at=now + timedelta(minutes=30),
-    )
-
-
-def push(number: int) -> Push:
-    data = {"decision_id": new_id(), "offer": "soup", "deep_link": f"https://x.example/{number}"}
-    body = f"Kallio is {number % 500} m away, and the soup of the day is on the house until two."
-    return Push(title=f"Hot soup, number {number}?", body=body, data=data)
+def _path(
+    name: str, chosen: Any, folder: Path, stack: ExitStack, far: tuple[str, str]
+) -> whole_path.Path:
+    if name == "path_sqlite":
+        url = f"sqlite:///{folder / 'outbox.db'}"
+    elif chosen.database:
+        url = chosen.database.pop(0)
+    else:
+        url = stack.enter_context(postgres(folder / name))
+    return whole_path.measure(url, *far, many=3_000 if chosen.quick else 20_000)
 
 
 def _curl(endpoint: str, ca_file: str, many: int) -> Found:
     notifier = CurlNotifier(
         accounts=ACCOUNTS, endpoint=endpoint, ca_file=ca_file, connections=IN_FLIGHT
     )
-    clock, places = Clock(many), threading.Semaphore(IN_FLIGHT)
+    watch = Stopwatch(many)
+    _flood(notifier, [envelope(number) for number in range(many)], watch)
+    notifier.close()
+    return watch.found
+
+
+def _flood(notifier: CurlNotifier, envelopes: Iterable[Envelope], watch: Stopwatch) -> None:
+    """Starts all of these, with IN_FLIGHT under way at most, and returns when all were accepted."""
+    places = threading.Semaphore(IN_FLIGHT)
+    waiting = iter(envelopes)
 
     def done(outcome: Outcome | None) -> None:
         _accepted(outcome)
-        clock.ended()
+        watch.ended()
         places.release()
 
-    envelopes = [envelope(number) for number in range(many)]
-    while envelopes:
+    while True:
         places.acquire()
         free = 1
-        while free < min(100, len(envelopes)) and places.acquire(blocking=False):
+        while free < 100 and places.acquire(blocking=False):
             free += 1
-        notifier.start([Start(one, done) for one in envelopes[-free:]])
-        del envelopes[-free:]
-    clock.all.wait()
+        batch = [Start(one, done) for one in islice(waiting, free)]
+        if not batch:
+            break
+        notifier.start(batch)
+    watch.all.wait()
+
+
+def memory(endpoint: str, ca_file: str, *, many: int) -> dict[int, float]:
+    """Megabytes that this process holds after 10,000, 100,000 … and `many` messages over `curl`."""
+    notifier = CurlNotifier(
+        accounts=ACCOUNTS, endpoint=endpoint, ca_file=ca_file, connections=IN_FLIGHT
+    )
+    held: dict[int, float] = {}
+    _flood(notifier, _noting(many, held), Stopwatch(many))
+    held[many] = resident_mb()
     notifier.close()
-    return clock.found
+    return held
+
+
+def _noting(many: int, held: dict[int, float]) -> Iterator[Envelope]:
+    """Messages one by one, and the memory on the way."""
+    marks = {10**power for power in range(4, 12)}
+    for number in range(many):
+        if number in marks or (number and number % 250_000 == 0):
+            held[number] = resident_mb()
+            progress(f"{number:,} messages: {held[number]:.1f} MB")
+        yield envelope(number)
 
 
 def _admin(endpoint: str, ca_file: str, many: int) -> Found:
     notifier = FirebaseNotifier(
         accounts=ACCOUNTS, endpoint=endpoint, ca_file=ca_file, connections=ADMIN_THREADS
     )
-    clock, left = Clock(many), iter([envelope(number) for number in range(many)])
+    watch, left = Stopwatch(many), iter([envelope(number) for number in range(many)])
     lock = threading.Lock()
 
     def work() -> None:
@@ -188,7 +182,7 @@ def _admin(endpoint: str, ca_file: str, many: int) -> Found:
             if one is None:
                 return
             _accepted(notifier.send(one))
-            clock.ended()
+            watch.ended()
 
     threads = [threading.Thread(target=work) for _ in range(ADMIN_THREADS)]
     for thread in threads:
@@ -196,7 +190,7 @@ def _admin(endpoint: str, ca_file: str, many: int) -> Found:
     for thread in threads:
         thread.join()
     notifier.close()
-    return clock.found
+    return watch.found
 
 
 def _sdk(
@@ -214,15 +208,15 @@ def _sdk(
         app
     )  # the SDK has no public way to another address
     service._fcm_url = f"{endpoint}/v1/projects/{PROJECT}/messages:send"
-    clock = Clock(many)
+    watch = Stopwatch(many)
     for begin in range(0, many, BATCH):
         batch = [encode(envelope(number)) for number in range(begin, begin + BATCH)]
         answer = call(batch, app)
         if answer.failure_count:
             progress(f"  {answer.failure_count} of {BATCH} failed")
-        clock.ended(BATCH)
+        watch.ended(BATCH)
     firebase_admin.delete_app(app)
-    return clock.found
+    return watch.found
 
 
 def _threads(batch: Sequence[messaging.Message], app: firebase_admin.App) -> Any:
@@ -234,106 +228,6 @@ _loop = asyncio.new_event_loop()  # the SDK's client dies with the loop it was f
 
 def _async(batch: Sequence[messaging.Message], app: firebase_admin.App) -> Any:
     return _loop.run_until_complete(messaging.send_each_async(list(batch), app=app))
-
-
-def whole_way(url: str, endpoint: str, ca_file: str, *, many: int) -> tuple[object, ...]:
-    """From the outbox to the recorded outcome: many messages, one sender."""
-    progress(f"whole way: {many} messages")
-    database = Database(url)
-    brand = settle(database)
-    move_in(database, brand, [AWAY] * many)
-    fill(database, brand)
-    analyze(database)
-    notifier = CurlNotifier(
-        accounts=ACCOUNTS, endpoint=endpoint, ca_file=ca_file, connections=IN_FLIGHT
-    )
-    recorded = threading.Event()
-    counted = Statements(database.engine)
-    dispatcher = Dispatcher(
-        database=database,
-        clock=SystemClock(),
-        check=recheck.reasons_against,
-        route=lambda _brand, _mode: (PROJECT, notifier),
-        concurrency=IN_FLIGHT,
-        wake=recorded.set,
-    )
-    before, (wall, cpu) = _memory(), _now()
-    sent = 0
-    while sent < many:
-        ticked = dispatcher.tick()
-        sent += ticked
-        if not ticked:
-            recorded.wait(0.05)
-            recorded.clear()
-    if not dispatcher.close(within_s=60):
-        raise RuntimeError("not all was answered")
-    (until, used), statements = _now(), counted.count
-    _check_all_sent(database, many)
-    notifier.close()
-    database.close()
-    return (
-        many,
-        many / (until - wall),
-        (used - cpu) / many * 1e6,
-        round(statements / many * 1000),
-        _memory() - before,
-    )
-
-
-def fill(database: Database, brand: Brand) -> None:
-    """A decision and a queued message for everybody."""
-    with database.read() as tx:
-        people = list(tx.execute(sa.select(CustomerRow.id)).scalars())
-        (offer,) = offers.active(tx, brand.id)
-    for begin in range(0, len(people), 1000):
-        chunk = people[begin : begin + 1000]
-        database.write(lambda tx, chunk=chunk: _queue(tx, brand, offer.id, chunk))
-
-
-def _queue(tx: Transaction, brand: Brand, offer_id: str, people: Sequence[str]) -> None:
-    now = SystemClock().now()
-    made = [_decision(brand, offer_id, customer_id) for customer_id in people]
-    decisions.add_many(tx, made)
-    queued = [
-        Message(
-            id=new_id(),
-            brand_id=brand.id,
-            mode=Mode.LIVE,
-            customer_id=each.customer_id,
-            decision_id=each.id,
-            offer_id=offer_id,
-            push=push(number),
-            expires_at=now + timedelta(hours=1),
-        )
-        for number, each in enumerate(made)
-    ]
-    messages.add_many(tx, queued, now=now)
-
-
-def _decision(brand: Brand, offer_id: str, customer_id: str) -> Decision:
-    return Decision(
-        id=new_id(),
-        brand_id=brand.id,
-        mode=Mode.LIVE,
-        customer_id=customer_id,
-        moment_id=new_id(),
-        cause=Cause.ENTER,
-        decided_at=SystemClock().now(),
-        outcome=Choice.SEND,
-        reasons=(),
-        offer_id=offer_id,
-        offer="soup",
-        offer_revision=1,
-    )
-
-
-def _check_all_sent(database: Database, many: int) -> None:
-    with database.read() as tx:
-        found = tx.execute(
-            sa.select(MessageRow.state, sa.func.count()).group_by(MessageRow.state)
-        ).all()
-    if [tuple(row) for row in found] != [("sent", many)]:
-        raise RuntimeError(f"not all was sent: {found}")
 
 
 def _accepted(outcome: Outcome | None) -> None:
@@ -354,28 +248,43 @@ def _table(found: dict[str, Found]) -> Table:
                 f"{best.rate / each.rate:.1f} × as fast" if best and best != each else None,
             )
             for name, each in found.items()
+            if name in TRANSPORTS
         ),
         note="after a ramp of a fifth of the messages; the far end is on the same cores",
     )
 
 
-def _whole_table(rows: Sequence[tuple[object, ...]]) -> Table:
+def _paths_table(paths: dict[str, whole_path.Path]) -> Table:
     return Table(
-        title="Outbox → POST → recorded outcome, PostgreSQL, one sender, answers after 100 ms",
-        columns=("messages", "messages/s", "CPU µs each", "statements per 1,000", "grew by MB"),
-        rows=tuple(rows),
-        note="CPU of the sender's process; guards are checked again for each message",
+        title="Outbox → POST → recorded outcome, one sender over curl, answers at once or after 100 ms",
+        columns=("path", "messages/s", "CPU µs each", "statements per 1,000", "grew by MB"),
+        rows=tuple(
+            (name, each.found.rate, each.found.cpu_us, each.statements, each.grew_mb)
+            for name, each in paths.items()
+        ),
+        note="after a ramp of a fifth; CPU of the sender's process, the database's and the far end's come on top; guards "
+        "are checked again for each message, the governor's quota is out of reach",
     )
 
 
-def _now() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
-
-
-def _memory() -> float:
-    """What this process holds now, in megabytes."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() / 2**20
+def _publish_memory(chosen: Any, held: dict[int, float]) -> None:
+    counts = sorted(held)
+    first, last = counts[min(1, len(counts) - 1)], counts[-1]
+    slope = (held[last] - held[first]) / max(1, last - first) * 1e6
+    table = Table(
+        title="Memory of a process that sends over curl, answers at once",
+        columns=("messages", "resident MB"),
+        rows=tuple((count, held[count]) for count in counts),
+        note=f"{slope:+.2f} MB for a million messages, from message {first:,} on",
+    )
+    publish(
+        "delivery",
+        [table],
+        as_json=chosen.json,
+        quick=chosen.quick,
+        memory_mb={str(count): round(held[count], 1) for count in counts},
+        slope_mb_per_million=round(slope, 2),
+    )
 
 
 if __name__ == "__main__":

@@ -20,23 +20,22 @@ _LATENCY = "BENCH_LATENCY_MS"
 _STARTS_WITHIN_S = 60.0
 _BODY = json.dumps({"name": "projects/bench/messages/0:1778058000000000%1f27cf9ad0fb6048"}).encode()
 _HEADERS = [
-    (b"content-type", b"application/json; charset=UTF-8"),
-    (b"vary", b"Origin, X-Origin, Referer"),
-    (b"cache-control", b"private"),
-    (b"x-content-type-options", b"nosniff"),
+    ("content-type", "application/json; charset=UTF-8"),
+    ("vary", "Origin, X-Origin, Referer"),
+    ("cache-control", "private"),
+    ("x-content-type-options", "nosniff"),
 ]
+_SECONDS = int(os.environ.get(_LATENCY, "0")) / 1000
 
 
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """The ASGI application."""
-    if scope["type"] != "http":
+async def app(scope: Any, protocol: Any) -> None:
+    """The application, as granian's own interface wants it: at half the cost of ASGI, for it shares the cores."""
+    if scope.proto != "http":
         return
-    while (await receive()).get("more_body"):
-        pass
-    if latency_ms := int(os.environ.get(_LATENCY, "0")):
-        await asyncio.sleep(latency_ms / 1000)
-    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-    await send({"type": "http.response.body", "body": _BODY})
+    await protocol()
+    if _SECONDS:
+        await asyncio.sleep(_SECONDS)
+    protocol.response_bytes(200, _HEADERS, _BODY)
 
 
 @contextmanager
@@ -47,7 +46,7 @@ def far_end(folder: Path, *, latency_ms: int) -> Iterator[tuple[str, str]]:
         port = held.getsockname()[1]
     command = [
         *(sys.executable, "-m", "granian", "bench.far_end:app"),
-        *("--interface", "asgi", "--no-ws", "--workers", "1", "--log-level", "error"),
+        *("--interface", "rsgi", "--no-ws", "--workers", "1", "--log-level", "error"),
         *("--host", "127.0.0.1", "--port", str(port), "--http", "auto"),
         *("--http2-max-concurrent-streams", "100"),
         *("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key)),
