@@ -1,5 +1,6 @@
 """Builds a process out of its parts: the only place that knows them all."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -98,6 +99,7 @@ class Process:
             self._watchman.start()
         if self._server:
             self._server.start()
+        gc.freeze()  # what lives as long as the process need not be looked through with each batch's garbage
         _log.info("started", roles=",".join(self._roles), url=self.url or None)
 
     def stop(self) -> None:
