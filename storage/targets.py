@@ -114,16 +114,9 @@ def suspected(tx: Transaction) -> int:
 
 def prune(tx: Transaction, *, before: datetime, now: datetime, limit: int) -> int:
     """Forgets up to `limit` targets of devices that were neither heard of nor positioned since; returns how many."""
-    moved = (
-        sa.exists()
-        .where(PositionRow.device_id == DeviceRow.id)
-        .where(PositionRow.occurred_at >= before)
-    )
     ids = (
-        sa.select(DeviceRow.id)
-        .where(sa.text("target_value IS NOT NULL"), DeviceRow.last_seen_at < before, ~moved)
-        .limit(limit)
-    )
+        sa.select(DeviceRow.id).where(sa.text("target_value IS NOT NULL"), _silent(before))
+    ).limit(limit)
     return tx.execute(
         sa.update(DeviceRow).where(DeviceRow.id.in_(ids)).values(**_forgotten(NOT_SEEN, now))
     ).rowcount
@@ -138,7 +131,7 @@ def newest_fixes(tx: Transaction, device_ids: Collection[str]) -> dict[str, date
 
 def health(tx: Transaction, brand_id: str, *, now: datetime) -> list[Health]:
     """The brand's live devices, counted."""
-    stale = sa.and_(DeviceRow.last_seen_at < now - STALE_AFTER, _HAS_TARGET)
+    stale = sa.and_(_silent(now - STALE_AFTER), _HAS_TARGET)
     counted = {
         "devices": sa.true(),
         "stale": stale,
@@ -162,6 +155,14 @@ def health(tx: Transaction, brand_id: str, *, now: datetime) -> list[Health]:
         )
         for row in rows
     ]
+
+
+def _silent(since: datetime) -> sa.ColumnElement[bool]:
+    """Whether a device was neither heard of nor positioned since then."""
+    moved = sa.exists().where(
+        PositionRow.device_id == DeviceRow.id, PositionRow.occurred_at >= since
+    )
+    return sa.and_(DeviceRow.last_seen_at < since, ~moved)
 
 
 def _how_many(what: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:

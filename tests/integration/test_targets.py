@@ -194,6 +194,9 @@ def test_a_device_that_moves_is_not_pruned_though_it_says_nothing_else(
     }
     outbox.database.write(lambda tx: tx.execute(sa.insert(PositionRow).values(position)) and None)
     assert Housekeeping(database=outbox.database, clock=clock).tick() == 0
+    with outbox.database.read() as tx:
+        [row] = targets.health(tx, outbox.brand.id, now=clock.now())
+    assert row.stale == 0
 
 
 def test_the_time_until_pruning_is_a_setting(outbox: Outbox, clock: ManualClock) -> None:
