@@ -7,8 +7,9 @@ Every row is one moment: who it was about, how probable the draft is to choose w
     SNIPS  Σ w·r / Σ w
     DR     mean of q̂(draft) + w·(r − q̂(chosen))
 
-Moments of one person hang together, so the intervals are those of means over people: linearised sums per person, Student's t
-with the effective number of people (those with large weights count for most) less one. See Dudík, Langford and Li (2011),
+Moments of one person hang together, so the intervals are those of means over people: linearised sums per person, each
+larger by how much of the weight is theirs, and Student's t with the effective number of people (those with large weights
+count for most) less one. See Dudík, Langford and Li (2011),
 Doubly robust policy evaluation and learning; Swaminathan and Joachims (2015), The self-normalized estimator.
 """
 
@@ -179,11 +180,13 @@ def _parts(log: Log) -> dict[str, tuple[float, Numbers]]:
 
 
 def _told(parts: Mapping[str, tuple[float, Numbers]], log: Log) -> Estimates:
-    freedom = max(1.0, _effective(_by_person(log.whose, log.weight)) - 1)
-    away = _student(freedom)
+    by_person = _by_person(log.whose, log.weight)
+    away = _student(max(1.0, _effective(by_person) - 1))
+    # As if each person had been foretold from the others: who weighs much draws the estimate to themselves.
+    left_out = np.maximum(0.5, 1 - by_person / (by_person.sum() or 1.0))
     found = {}
     for name, (value, residues) in parts.items():
-        error = _error(_by_person(log.whose, residues), len(residues))
+        error = _error(_by_person(log.whose, residues) / left_out**2, len(residues))
         found[name] = Estimate(value=value, low=value - away * error, high=value + away * error)
     return Estimates(**found)
 
