@@ -16,6 +16,7 @@ class Choice(Value):
 
     kind: Kind
     why: str
+    has_curl: bool = True  # whether `curl` could be taken at all
 
 
 def best() -> Choice:
@@ -23,7 +24,7 @@ def best() -> Choice:
     try:
         curl: Any = import_module("notifiers.curl")
     except ImportError as error:
-        return Choice(kind="admin", why=f"pycurl cannot be loaded ({error})")
+        return Choice(kind="admin", why=f"pycurl cannot be loaded ({error})", has_curl=False)
     if not curl.has_http2():
         return Choice(kind="admin", why=f"{curl.version()} has no HTTP/2")
     return Choice(kind="curl", why=f"{curl.version()} has HTTP/2")

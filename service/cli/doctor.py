@@ -1,7 +1,7 @@
 """`whenabouts doctor`: what is wrong, and how to mend it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
@@ -9,9 +9,11 @@ import click
 
 from domain.clock import SystemClock
 from domain.errors import Refusal
+from domain.people import Mode
 from domain.policy import Brand
 from domain.settings import Settings
 from domain.values import Value
+from domain.webhooks import Serves, Webhook
 from notifiers import transports
 from notifiers.alerts import Alerts
 from notifiers.firebase import AccountUnusable, FirebaseNotifier
@@ -23,7 +25,7 @@ from service.cli.opening import connect, settings
 from service.cli.output import UNHEALTHY, explained, json_option, show_json
 from service.parts import project_of
 from service.wiring import ROLES, SILENT_S
-from storage import brands, heartbeats, keys, messages, migrate
+from storage import brands, heartbeats, keys, messages, migrate, webhooks
 from storage.engine import Database
 from storage.sql import lease_now
 
@@ -109,6 +111,9 @@ def _inside(database: Database, chosen: Settings) -> Iterator[Finding]:
         silent = heartbeats.silent_for(tx)
         backlog = messages.backlog(tx)
         everyone = brands.everyone(tx)
+        hooks = {
+            brand.id: webhooks.of_brand(tx, brand_id=brand.id, mode=Mode.LIVE) for brand in everyone
+        }
         keyless = [brand.slug for brand in everyone if not keys.of_brand(tx, brand.id)]
     yield _clock(skew)
     yield from (_role(role, silent.get(role)) for role in ROLES)
@@ -121,7 +126,25 @@ def _inside(database: Database, chosen: Settings) -> Iterator[Finding]:
             "has no keys",
             f"Run `whenabouts keys create --brand {slug} --kind publishable`.",
         )
-    yield from _projects(everyone, chosen)
+    for brand in everyone:
+        yield from _disabled(brand, hooks[brand.id])
+    unhooked = [brand for brand in everyone if not any(map(_takes_all, hooks[brand.id]))]
+    yield from _projects(unhooked, chosen)
+
+
+def _takes_all(webhook: Webhook) -> bool:
+    """Whether a brand with this webhook needs no Firebase project."""
+    return webhook.serves is Serves.EVERYBODY and not webhook.offers and webhook.disabled_at is None
+
+
+def _disabled(brand: Brand, hooks: Sequence[Webhook]) -> Iterator[Finding]:
+    for webhook in hooks:
+        if webhook.disabled_at:
+            yield _warning(
+                f"webhook {webhook.external_id} of {brand.slug}",
+                f"is disabled since {webhook.disabled_at:%Y-%m-%d %H:%M} UTC: it answered 410",
+                f"Mend the receiver, then PUT /v1/webhooks/{webhook.external_id} again, or DELETE it.",
+            )
 
 
 def _clock(skew: timedelta) -> Finding:
@@ -190,6 +213,12 @@ def _transport(chosen: Settings) -> Finding:
                 "push",
                 f"goes over firebase-admin, for {best.why}",
                 "Install pycurl's wheel for a tenth of the CPU, or set WHENABOUTS_FCM_TRANSPORT=admin.",
+            )
+        case "curl" if not best.has_curl:
+            return _broken(
+                "push",
+                f"is to go over curl, but {best.why}: no sender starts",
+                "Install pycurl's wheel, or leave WHENABOUTS_FCM_TRANSPORT out.",
             )
         case "curl" if best.kind != "curl":
             return _warning(
