@@ -20,7 +20,15 @@ from domain.policy import Brand, Caps, Policy
 from scheduler.context.profile import with_visit
 from storage import brands, geofences, migrate, offers, stores
 from storage.engine import Database, Transaction
-from storage.models import ConsentRow, CustomerRow, DeviceRow, MomentRow, PositionRow, ProfileRow
+from storage.models import (
+    ConsentRow,
+    CustomerRow,
+    DeviceRow,
+    MomentRow,
+    PositionRow,
+    ProfileRow,
+    metadata,
+)
 
 DOOR = (60.1841, 24.9499)
 AWAY = (60.2100, 24.9499)  # nearly three kilometres north
@@ -93,6 +101,49 @@ def move_in(
         database.write(lambda tx, people=people: _insert(tx, people, habits, stays=stays))
         residents += [Resident(Phone(each.credential, *each.place), each.target) for each in people]
     return residents
+
+
+def look_on(database: Database, brand: Brand, many: int) -> None:
+    """So many people more, made by the store itself as copies of one who moved in with `stays`: they fill its tables and its
+    indexes, and nobody knows their credentials."""
+    if many <= 0:
+        return
+    postgresql = not database.is_sqlite
+    new_uuid = "gen_random_uuid()" if postgresql else _SQLITE_UUID
+    series = (
+        f"generate_series(1, {many})"
+        if postgresql
+        else f"(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many}) SELECT i FROM n)"
+    )
+    own = {
+        "customers": {"id": "n.id", "first_name": "'onlooker'"},
+        "devices": {"id": "n.device_id", "customer_id": "n.id", **_NAMELESS},
+        "consents": {"customer_id": "n.id", "entry_id": new_uuid},
+        "profiles": {"customer_id": "n.id"},
+        "moments": {"id": new_uuid, "customer_id": "n.id"},
+        "device_positions": {"device_id": "n.device_id", "customer_id": "n.id"},
+    }
+
+    def work(tx: Transaction) -> None:
+        whom = sa.select(CustomerRow.id).where(CustomerRow.brand_id == brand.id).limit(1)
+        model = tx.execute(whom.where(CustomerRow.first_name.is_(None))).scalar_one()
+        ids = f"SELECT {new_uuid} AS id, {new_uuid} AS device_id FROM {series} AS series"
+        tx.exec_driver_sql(f"CREATE TEMPORARY TABLE newcomers AS {ids}")
+        for name, changed in own.items():
+            columns = metadata.tables[name].columns.keys()
+            values = ", ".join(changed.get(column, f"t.{column}") for column in columns)
+            key = "id" if name == "customers" else "customer_id"
+            tx.exec_driver_sql(
+                f"INSERT INTO {name} ({', '.join(columns)}) SELECT {values} "
+                f"FROM newcomers AS n CROSS JOIN {name} AS t WHERE t.{key} = '{model}'"
+            )
+        tx.exec_driver_sql("DROP TABLE newcomers")
+
+    database.write(work)
+
+
+_SQLITE_UUID = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+_NAMELESS = {"target_value": "'phone-' || n.id", "credential_hash": "'none-' || n.id"}
 
 
 def _regular() -> Profile:

@@ -23,7 +23,8 @@ from scheduler.dispatch import Dispatcher
 from scheduler.engine import Engine
 from scheduler.fences import FenceCache
 from scheduler.ingest import Ingest
-from storage.engine import Database
+from storage.engine import Database, Transaction
+from storage.prepared import Prepared
 
 SIZES = (10_000, 100_000)
 QUICK = (1_000, 10_000)
@@ -87,11 +88,18 @@ def ticks(database: Database) -> dict[str, Callable[[], object]]:
 
 
 class Statements:
-    """Counts what is executed on an engine."""
+    """Counts what is executed on an engine, and what goes past it to the driver."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.count = 0
         sa.event.listen(engine, "before_cursor_execute", self._add)
+        rows = Prepared.rows
+
+        def counted(prepared: Prepared, tx: Transaction, **values: Any) -> list[tuple[Any, ...]]:
+            self.count += 1
+            return rows(prepared, tx, **values)
+
+        Prepared.rows = counted  # type: ignore[method-assign,assignment]  # it tells no events
 
     def _add(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):

@@ -17,7 +17,7 @@ from scheduler.context.build import Scene
 from scheduler.decide.score import Model
 from scheduler.drafts import Choice, Draft, ExplainUrl
 from scheduler.keeping import Keeper
-from scheduler.learned import believing
+from scheduler.learned import Remembered, believing
 from scheduler.loading import scenes
 from storage import moments
 from storage.engine import Database, Transaction
@@ -63,6 +63,7 @@ class Engine:
         self._clock = clock
         self._weather_max_age = weather_max_age
         self._sent = sent
+        self._learned = Remembered()
         self._model = model or Model()
         self._keeper = Keeper(
             again=partial(choosing.chosen, model=self._model),
@@ -77,13 +78,20 @@ class Engine:
         Returns how many moments were decided.
         """
         decided, enough = 0, time.monotonic() + _LONGEST_S
-        while (round_ := self._database.write(self._decide_batch)).decided:
+        while (round_ := self._round()).decided:
             decided += round_.decided
             if round_.sent:
                 self._sent()
             if time.monotonic() > enough:
                 break
         return decided
+
+    def _round(self) -> Round:
+        try:
+            return self._database.write(self._decide_batch)
+        except BaseException:
+            self._learned.forget()
+            raise
 
     def _decide_batch(self, tx: Transaction) -> Round:
         now = self._clock.now()
@@ -112,7 +120,7 @@ class Engine:
         try:
             with tx.begin_nested():
                 loaded = scenes(tx, claimed, now=now, weather_max_age=self._weather_max_age)
-                loaded = build.foretold(believing(tx, loaded, now=now))
+                loaded = build.foretold(believing(tx, loaded, now=now, load=self._learned.load))
         except Exception as error:
             if must_repeat(error):
                 raise

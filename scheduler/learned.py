@@ -1,7 +1,7 @@
 """What was learned of answers, between the store and the decisions: loaded for a batch, and added to after answers."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from storage.engine import Transaction
 from storage.learning import Moved, day_of
 
 _PLACES = 4  # decimals that a belief is rounded to before it is used, so that what is stored is what was used
+_MOST_BRANDS = 64  # that are remembered
 _LEAST, _MOST = -9.0, 3.0  # bounds of ln τ², as the model has them
 
 Terms = dict[str, dict[str, tuple[float, float]]]
@@ -51,6 +52,32 @@ def load(tx: Transaction, brand_id: str, *, now: datetime) -> Everybodys:
     )
 
 
+class Remembered:
+    """What everybody of each brand taught, read anew only where it has changed since: it is kept by its revision and the day.
+
+    Whoever teaches raises the revision in the same transaction, so any number of processes may keep it. One thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, Everybodys]] = {}
+
+    def load(self, tx: Transaction, brand_id: str, *, now: datetime) -> Everybodys:
+        """As `load` gives it, mostly in one statement."""
+        day, revision = day_of(now), learning.revision(tx, brand_id)
+        known = self._known.get(brand_id)
+        if known and (known[0], known[1].revision) == (day, revision):
+            return known[1]
+        if len(self._known) >= _MOST_BRANDS:
+            self.forget()
+        fresh = load(tx, brand_id, now=now)
+        self._known[brand_id] = day, fresh
+        return fresh
+
+    def forget(self) -> None:
+        """After a transaction that failed: what was read in it may have been undone."""
+        self._known.clear()
+
+
 def own(
     tx: Transaction, customer_ids: Collection[str], *, now: datetime
 ) -> dict[str, dict[TermName, Evidence]]:
@@ -58,8 +85,14 @@ def own(
     return learning.of_people(tx, customer_ids, day=day_of(now)) if customer_ids else {}
 
 
-def believing(tx: Transaction, scenes: Sequence[Scene], *, now: datetime) -> list[Scene]:
-    """The scenes with what is believed of their people's answers, in one statement for all people and two for each brand."""
+def believing(
+    tx: Transaction,
+    scenes: Sequence[Scene],
+    *,
+    now: datetime,
+    load: Callable[..., Everybodys] = load,
+) -> list[Scene]:
+    """The scenes with what is believed of their people's answers, in one statement for all people and a few for each brand."""
     mine = [at.known.customer.id for at in scenes if at.known.consents.granted(Purpose.HABITS)]
     people = own(tx, mine, now=now)
     times = contexts.days_at_stores(tx, mine) if mine else {}

@@ -44,7 +44,7 @@ def note_decisions(
             continue
         brand, member = at.ground.brand, at.known.member
         zones[brand.id] = zone_of(brand.time_zone)
-        if decision.mode is not Mode.LIVE or guards.on_person(draft.choice.context, brand.policy):
+        if decision.mode is not Mode.LIVE or guards.forbade(draft.choice.verdict.reasons):
             continue
         day = now.astimezone(zones[brand.id]).toordinal()
         whom = at.known.customer.id

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from domain.clock import Clock
+from domain.context import Likely
 from domain.decisions import Cause, Decision, Moment, Outcome
 from domain.ids import new_id, parse_id
 from domain.people import Mode
@@ -189,14 +190,17 @@ def note_stays(
 
 
 def _unforbidden(tx: Transaction, slot: Slot, people: Sequence[str], now: datetime) -> list[str]:
-    """Those of these people whom no rule forbids to speak to now; the others keep their turn."""
+    """Those of these people whom no rule forbids to speak to now; the others keep their turn.
+
+    When they are likely to come is left out: no rule on the person asks for it.
+    """
     loaded = scenes(
         tx, [moment_of(slot, each, now) for each in people], now=now, weather_max_age=_NO_WEATHER
     )
     return [
         at.known.customer.id
         for at in loaded
-        if not guards.on_person(build.person(at), at.ground.brand.policy)
+        if not guards.on_person(build.person(at._replace(likely=Likely())), at.ground.brand.policy)
     ]
 
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.events import ANSWERS
 from domain.messages import MessageState
 from domain.people import Mode
 from storage.engine import Transaction
 from storage.models import BrandRow, CountRow, DecisionRow, EventRow, MessageRow, OfferRow
+from storage.sql import insert_all, inserts
 
 ACCEPTED = "accepted"  # of messages that are gone with their person
 _PARTS = 8
@@ -43,15 +43,14 @@ class Answered(NamedTuple):
     decided_at: datetime
 
 
-def _adding(insert: Any) -> Any:
-    row = insert(CountRow)
+def _adding(row: Any) -> Any:
     names = [column.name for column in CountRow.__table__.primary_key]
     return row.on_conflict_do_update(
         index_elements=names, set_={"count": CountRow.count + row.excluded.count}
     )
 
 
-_ADD = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}
+_ADD = inserts(CountRow, _adding)
 
 
 def add(tx: Transaction, keys: Iterable[Key]) -> None:
@@ -61,8 +60,7 @@ def add(tx: Transaction, keys: Iterable[Key]) -> None:
         {**key._asdict(), "part": part, "count": count}
         for key, count in sorted(Counter(keys).items())
     ]
-    if rows:
-        tx.execute(_ADD[tx.dialect.name], rows)
+    insert_all(tx, _ADD, rows)
 
 
 def first_answers(tx: Transaction, given: Sequence[tuple[str, str, str]]) -> list[Answered]:

@@ -5,13 +5,12 @@ smaller by the same factor. So rows are only ever added to, and any number of pr
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.messages import MessageState
 from domain.model import Evidence, TermName
@@ -27,8 +26,9 @@ from storage.models import (
     SpreadRow,
     VisitRow,
 )
-from storage.prepared import OfMany
-from storage.sql import add_rows, among
+from storage.models.base import Id
+from storage.prepared import OfMany, Prepared
+from storage.sql import add_rows, among, insert_all, inserts
 
 MEMORY_DAYS = 365.0
 _FIXED_DAY = (date(2026, 1, 1) - date(1970, 1, 1)).days
@@ -197,15 +197,21 @@ def spreads(tx: Transaction, brand_id: str) -> dict[str, Moved]:
     return {row.term_group: Moved(moved=row.moved, gained=row.gained) for row in rows}
 
 
+_OF_BRAND = sa.select(ModelRevisionRow.revision).where(
+    ModelRevisionRow.brand_id == sa.bindparam("brand", type_=Id)
+)
+_REVISION = Prepared(sqlite=_OF_BRAND, postgresql=_OF_BRAND)
+
+
 def revision(tx: Transaction, brand_id: str) -> int:
     """How often what everybody of a brand taught, and the spreads, have changed. Read it before them: whoever keeps them by
     it then holds what was there at that revision, or newer."""
-    query = sa.select(ModelRevisionRow.revision).where(ModelRevisionRow.brand_id == brand_id)
-    return tx.execute(query).scalar_one_or_none() or 0
+    found = _REVISION.rows(tx, brand=brand_id)
+    return int(found[0][0]) if found else 0
 
 
 def _raise_revision(tx: Transaction, brand_id: str) -> None:
-    tx.execute(_RAISE[tx.dialect.name], {"brand_id": brand_id, "revision": 1})
+    insert_all(tx, _RAISE, [{"brand_id": brand_id, "revision": 1}])
 
 
 def add_shared(tx: Transaction, brand_id: str, more: Mapping[TermName, Evidence]) -> None:
@@ -213,7 +219,7 @@ def add_shared(tx: Transaction, brand_id: str, more: Mapping[TermName, Evidence]
     rows = [{"brand_id": brand_id, **_columns(term, more[term])} for term in sorted(more)]
     if rows:
         _raise_revision(tx, brand_id)
-        tx.execute(_ADD_SHARED[tx.dialect.name], rows)
+        insert_all(tx, _ADD_SHARED, rows)
 
 
 def add_own(tx: Transaction, more: Mapping[str, Mapping[TermName, Evidence]]) -> None:
@@ -223,8 +229,7 @@ def add_own(tx: Transaction, more: Mapping[str, Mapping[TermName, Evidence]]) ->
         for whose in sorted(more)
         for term in sorted(more[whose])
     ]
-    if rows:
-        tx.execute(_ADD_OWN[tx.dialect.name], rows)
+    insert_all(tx, _ADD_OWN, rows)
 
 
 def move(tx: Transaction, brand_id: str, by: Mapping[str, Moved]) -> None:
@@ -235,7 +240,7 @@ def move(tx: Transaction, brand_id: str, by: Mapping[str, Moved]) -> None:
     ]
     if rows:
         _raise_revision(tx, brand_id)
-        tx.execute(_MOVE[tx.dialect.name], rows)
+        insert_all(tx, _MOVE, rows)
 
 
 def forget(tx: Transaction, customer_id: str) -> int:
@@ -250,9 +255,7 @@ def join(tx: Transaction, from_id: str, to_id: str) -> None:
     table = PersonEvidenceRow
     rows = tx.execute(sa.select(table.__table__).where(table.customer_id == from_id)).all()
     tx.execute(sa.delete(table).where(table.customer_id == from_id))
-    if rows:
-        given = [{**row._mapping, "customer_id": to_id} for row in rows]
-        tx.execute(_ADD_OWN[tx.dialect.name], given)
+    insert_all(tx, _ADD_OWN, [{**row._mapping, "customer_id": to_id} for row in rows])
     tx.execute(
         sa.update(OpenDecisionRow)
         .where(OpenDecisionRow.customer_id == from_id)
@@ -275,8 +278,7 @@ def _columns(term: TermName, learned: Evidence) -> dict[str, Any]:
     }
 
 
-def _adding(insert: Any, table: type[Any], *sums: str) -> Any:
-    row = insert(table)
+def _adding(row: Any, table: type[Any], *sums: str) -> Any:
     key = [column.name for column in table.__table__.primary_key]
     changed: dict[str, Any] = {name: getattr(table, name) + row.excluded[name] for name in sums}
     if "day" in table.__table__.columns:
@@ -286,11 +288,7 @@ def _adding(insert: Any, table: type[Any], *sums: str) -> Any:
 
 
 def _for_both(table: type[Any], *sums: str) -> dict[str, Any]:
-    dialects: Iterable[tuple[str, Any]] = (
-        ("postgresql", postgresql.insert),
-        ("sqlite", sqlite.insert),
-    )
-    return {name: _adding(insert, table, *sums) for name, insert in dialects}
+    return inserts(table, lambda row: _adding(row, table, *sums))
 
 
 _ADD_SHARED = _for_both(EvidenceRow, "pull", "weight")

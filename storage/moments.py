@@ -5,17 +5,13 @@ from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import Cause, Moment
 from storage.engine import Transaction
 from storage.models import CustomerRow, MomentRow
-from storage.sql import among
+from storage.sql import among, insert_all, inserts
 
-_OPEN = {
-    "postgresql": postgresql.insert(MomentRow).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(MomentRow).on_conflict_do_nothing(),
-}
+_OPEN = inserts(MomentRow, lambda row: row.on_conflict_do_nothing())
 _DUE = (
     sa.select(MomentRow.__table__)
     .join(CustomerRow, CustomerRow.id == MomentRow.customer_id)
@@ -27,8 +23,8 @@ _DUE = (
 
 def open_many(tx: Transaction, wanted: Iterable[Moment]) -> None:
     """Adds moments, but for those whose cause and key a person has already."""
-    if rows := [msgspec.structs.asdict(moment) for moment in wanted]:
-        tx.execute(_OPEN[tx.dialect.name], rows)
+    opened = {"decided_at": None}
+    insert_all(tx, _OPEN, [msgspec.structs.asdict(moment) | opened for moment in wanted])
 
 
 def claim_due(tx: Transaction, now: datetime, limit: int) -> list[Moment]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.decisions import forgotten
 from domain.messages import MessageState
@@ -30,6 +29,7 @@ from storage.models import (
 )
 from storage.packing import packed, unpacked
 from storage.prepared import OfMany
+from storage.sql import insert_all, inserts
 
 _rhythm = msgspec.msgpack.Decoder(BrandRhythm)
 _pack = msgspec.msgpack.Encoder()
@@ -138,17 +138,15 @@ def save_many(
         }
         for customer_id, profile in known.items()
     ]
-    if rows:
-        tx.execute(_SAVE[tx.dialect.name], rows)
+    insert_all(tx, _SAVE, rows)
 
 
-def _upsert(insert: Any) -> Any:
-    statement = insert(ProfileRow)
+def _upsert(statement: Any) -> Any:
     new = {name: statement.excluded[name] for name in ("body", "updated_at")}
     return statement.on_conflict_do_update(index_elements=["customer_id"], set_=new)
 
 
-_SAVE = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
+_SAVE = inserts(ProfileRow, _upsert)
 
 
 def brand_wheels(tx: Transaction, brand_ids: Sequence[str]) -> dict[str, BrandRhythm]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -71,6 +71,31 @@ def _from_json(table: Any, names: tuple[str, ...], returning: str | None) -> sa.
         f"INSERT INTO {name} ({columns}) SELECT {values} "
         f"FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json)){rest}"
     )
+
+
+def inserts(table: Any, finish: Callable[[Any], Any]) -> dict[str, Any]:
+    """An INSERT of rows with all columns for `insert_all`, by dialect; `finish` says what becomes of rows that are there."""
+    columns = table.__table__.columns
+    values = ", ".join(map(_value, columns))
+    name = table.__tablename__
+    given = sa.text(
+        f"SELECT {values} FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))"
+    ).columns(*columns)
+    at_once = postgresql.insert(table).from_select([column.name for column in columns], given)
+    return {"postgresql": finish(at_once), "sqlite": finish(sqlite.insert(table))}
+
+
+def insert_all(
+    tx: Transaction, statements: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Adds rows in their order. They hold every column of the table, and no two have the same key."""
+    statement = statements[tx.dialect.name]
+    if not rows:
+        return
+    if tx.dialect.name == "postgresql":
+        tx.execute(statement, {"rows": msgspec.json.encode(rows).decode()})
+    else:
+        tx.execute(statement, rows)
 
 
 def _value(column: "sa.Column[Any]") -> str:

@@ -3,6 +3,7 @@
 These are the rules on the person and the moment; `eligible.py` has those on each offer. `docs/deciding.md` lists all.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ ASKED = (
     "cap",
     "holdout",
 )
+_FORBIDDING = frozenset(ASKED) - {"holdout"}
 _WEEK = timedelta(days=7)
 _NEEDS = {
     Cause.ENTER: Purpose.LOCATION,
@@ -54,6 +56,11 @@ def on_person(context: Context, policy: Policy) -> tuple[Reason, ...]:
         )
         if found
     )
+
+
+def forbade(reasons: Iterable[Reason]) -> bool:
+    """Whether these are the reasons of a silence that rules on the person demanded."""
+    return any(reason.code in _FORBIDDING for reason in reasons)
 
 
 def kill_switch(policy: Policy) -> Reason | None:
