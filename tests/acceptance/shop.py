@@ -35,6 +35,7 @@ OFFER = {
     "when": {"place": {"within_m": 500, "of": "store", "via": ["enter"]}},
     "life": {"ttl_s": 1200},
     "data": {"deep_link": "https://soup.example/offers/hot-soup"},
+    "push": {"image": "https://soup.example/soup.png", "channel": "offers", "badge": 1},
 }
 
 

@@ -51,6 +51,10 @@ def test_a_walk_into_a_fence_becomes_one_push_that_can_be_explained(
     assert OFFER["life"]["ttl_s"] - 10 <= ttl_s <= OFFER["life"]["ttl_s"]
     expires = int(wire["apns"]["headers"]["apns-expiration"])
     assert abs(expires - (before.timestamp() + OFFER["life"]["ttl_s"])) < 10
+    assert shown["image"] == OFFER["push"]["image"]
+    assert wire["android"]["notification"]["channel_id"] == "offers"
+    assert wire["apns"]["payload"]["aps"] == {"badge": 1, "mutable-content": 1}
+    assert wire["fcm_options"] == {"analytics_label": "hot-soup"}
 
     assert decision["outcome"] == "send"
     assert decision["moment"] | {"cause": "enter", "store": "kallio"} == decision["moment"]
