@@ -25,7 +25,7 @@ from service.cli.opening import connect, settings
 from service.cli.output import UNHEALTHY, explained, json_option, show_json
 from service.parts import project_of
 from service.wiring import ROLES, SILENT_S
-from storage import brands, heartbeats, keys, messages, migrate, webhooks
+from storage import brands, heartbeats, keys, messages, migrate, targets, webhooks
 from storage.engine import Database
 from storage.sql import lease_now
 
@@ -110,6 +110,7 @@ def _inside(database: Database, chosen: Settings) -> Iterator[Finding]:
         skew = abs(lease_now(tx) - SystemClock().now())
         silent = heartbeats.silent_for(tx)
         backlog = messages.backlog(tx)
+        suspects = targets.suspected(tx)
         everyone = brands.everyone(tx)
         hooks = {
             brand.id: webhooks.of_brand(tx, brand_id=brand.id, mode=Mode.LIVE) for brand in everyone
@@ -118,6 +119,8 @@ def _inside(database: Database, chosen: Settings) -> Iterator[Finding]:
     yield _clock(skew)
     yield from (_role(role, silent.get(role)) for role in ROLES)
     yield _unknown(backlog["unknown"])
+    if suspects:
+        yield _doubted(suspects)
     if not everyone:
         yield _warning("brands", "there are none yet", "Run `whenabouts brands create SLUG`.")
     for slug in keyless:
@@ -169,7 +172,16 @@ def _unknown(count: int) -> Finding:
     return _warning(
         "deliveries",
         f"{count} messages have an unknown end: their answer was lost",
-        "They are never sent again. `whenabouts messages --state unknown` lists them.",
+        "They are never sent again. `whenabouts messages --state unknown` lists them, and `messages settle` ends those "
+        "of which you found out more.",
+    )
+
+
+def _doubted(count: int) -> Finding:
+    return _warning(
+        "targets",
+        f"{count} look dead, too many at once to believe it",
+        "See `whenabouts devices suspects`; then `whenabouts devices retire`, or `spare`.",
     )
 
 

@@ -108,6 +108,16 @@ def test_devices_are_counted_and_those_in_doubt_are_listed_retired_or_spared(fol
     assert (counted["devices"], counted["lost"], counted["suspect"]) == (3, 3, 0)
 
 
+def test_the_doctor_tells_of_targets_in_doubt(folder: Path) -> None:
+    def found() -> dict[str, Any]:
+        return {each["part"]: each for each in document(call("doctor", "--json"))}
+
+    assert "targets" not in found()
+    change(folder, phones)
+    assert found()["targets"]["health"] == "warning"
+    assert "devices retire" in found()["targets"]["remedy"]
+
+
 def test_an_export_settles_what_was_unknown_after_a_dry_run_that_does_not(folder: Path) -> None:
     message = change(folder, lost)
     row = {
