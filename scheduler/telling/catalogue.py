@@ -18,10 +18,7 @@ class Message(NamedTuple):
 
     one: str
     other: str
-
-    @property
-    def places(self) -> frozenset[str]:
-        return frozenset(name for _, name, _, _ in Formatter().parse(self.other) if name)
+    places: frozenset[str]
 
 
 @cache
@@ -29,11 +26,13 @@ def catalogue(language: str) -> dict[str, Message]:
     """The messages of one of `LANGUAGES`, by their names."""
     with files("scheduler.telling").joinpath(f"catalogues/{language}.po").open("rb") as file:
         read = read_po(file, abort_invalid=True)
-    return {
-        _first(each.id): Message(_first(each.string), _last(each.string))
-        for each in read
-        if each.id
-    }
+    return {_first(each.id): _message(each.string) for each in read if each.id}
+
+
+def _message(text: Any) -> Message:
+    other = _last(text)
+    places = frozenset(name for _, name, _, _ in Formatter().parse(other) if name)
+    return Message(_first(text), other, places)
 
 
 def _first(text: Any) -> str:

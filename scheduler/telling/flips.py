@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import combinations, islice
+from itertools import islice
 from typing import NamedTuple
 
 from domain.decisions import Outcome
 from scheduler.decide.choose import Verdict
 from scheduler.telling import closings, openings, prices
 from scheduler.telling.cases import Case, Change, changed
-
-_TOGETHER = 3  # changes at most
-_TRIES = 600  # decisions at most, so that an answer never takes long
 
 
 class Turn(StrEnum):
@@ -23,7 +20,7 @@ class Turn(StrEnum):
 
 
 class Flip(NamedTuple):
-    """Changes that together turn the decision; no smaller set of those that are tried does. `offer`: external id."""
+    """Changes that together turn the decision, none of which can be left out. `offer`: external id."""
 
     turn: Turn
     changes: tuple[Change, ...]
@@ -32,13 +29,13 @@ class Flip(NamedTuple):
 
 def flips(case: Case, verdict: Verdict, *, inside: bool, most: int) -> list[Flip]:
     """Up to `most` of them, the smallest first; with `inside` also what only the brand may read."""
-    found = (
-        _silences(case, verdict, inside)
-        if verdict.outcome is Outcome.SEND
-        else _sends(case, verdict)
-    )
-    told = (each for each in found if inside or not any(part.inside for part in each.changes))
-    return list(islice(told, most))
+    sent = verdict.outcome is Outcome.SEND
+    found = _silences(case, verdict, inside) if sent else _sends(case, verdict, inside)
+    return list(islice(found, most))
+
+
+# Tried step by step: the first step that does it is told.
+_STEPPED = frozenset({"near", "far", "fewer", "cap_day"})
 
 
 def _silences(case: Case, verdict: Verdict, inside: bool) -> Iterator[Flip]:
@@ -51,65 +48,80 @@ def _silences(case: Case, verdict: Verdict, inside: bool) -> Iterator[Flip]:
     tried = [*prices.of_send(case, offer), *around, *theirs] if inside else [*theirs, *around]
     done: set[str] = set()
     for change in tried:
-        again = change.make(case).verdict()
-        if again.outcome is not Outcome.SEND and change.name not in done:
-            if change.name in _STEPPED:
-                done.add(change.name)
+        if (change.inside and not inside) or change.name in done:
+            continue
+        if not change.make(case).sends():
+            done |= {change.name} & _STEPPED
             yield Flip(Turn.SILENT, (change,), offer.external_id)
 
 
-_STEPPED = frozenset(
-    {"near", "far", "fewer", "cap_day"}
-)  # tried step by step: the first one that does is told
-
-
-def _sends(case: Case, verdict: Verdict) -> Iterator[Flip]:
-    tried = list(openings.of_silence(case))
-    found: list[tuple[Change, ...]] = []
-    for sets in islice(_sets(tried), _TRIES):
-        if _covered(sets, found):
-            continue
-        if flip := _opened(case, sets):
-            found.append(sets)
-            yield flip
-    if verdict.offer and not found:
+def _sends(case: Case, verdict: Verdict, inside: bool) -> Iterator[Flip]:
+    """Where money can be told, that; each single change that does it; else the least that does it for each offer."""
+    if inside and verdict.offer:
         for change in prices.of_silence(case, verdict.offer):
-            if flip := _opened(case, (change,)):
-                yield flip
+            yield from _opened(case, (change,))
+    tried = [each for each in openings.of_silence(case) if inside or not each.inside]
+    singles = list(_singles(case, tried))
+    yield from singles or sorted(_together(case, tried), key=lambda flip: len(flip.changes))
 
 
-def _sets(tried: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
-    for size in range(1, _TOGETHER + 1):
-        yield from (each for each in combinations(tried, size) if _of_one_piece(each))
+def _singles(case: Case, tried: Iterable[Change]) -> Iterator[Flip]:
+    done: set[tuple[str, str | None]] = set()
+    for change in tried:
+        if (change.name, change.offer) in done:
+            continue
+        for flip in _opened(case, (change,)):
+            if change.name in _STEPPED:
+                done.add((change.name, change.offer))
+            yield flip
 
 
-def _of_one_piece(sets: Iterable[Change]) -> bool:
-    """Changes of one offer at most, and none of them twice."""
-    parts = list(sets)
-    offers = {each.offer for each in parts if each.offer}
-    once = [each.name for each in parts if each.name not in _SEVERAL]
-    return len(offers) <= 1 and len(set(once)) == len(once)
+def _together(case: Case, tried: Sequence[Change]) -> Iterator[Flip]:
+    """For each offer all that bears on it, less whatever can be left out, from what is farthest at hand."""
+    found: set[frozenset[int]] = set()
+    for offer_id in dict.fromkeys(each.offer for each in tried if each.offer) or [None]:
+        bearing = tuple(each for each in tried if each.offer in {None, offer_id})
+        least = _least(_only(case, offer_id), bearing)
+        least = _least(case, least)
+        key = frozenset(map(id, least))
+        if least and key not in found:
+            found.add(key)
+            yield from _opened(case, least)
 
 
-_SEVERAL = frozenset({"consent"})  # of which more than one may be missing
+def _least(case: Case, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Of these changes those without which the decision does not turn; none where all of them do not turn it."""
+    if not _turns(case, changes):
+        return ()
+    for change in reversed(changes):
+        fewer = tuple(each for each in changes if each is not change)
+        if _turns(case, fewer):
+            changes = fewer
+    return changes
 
 
-def _covered(sets: Sequence[Change], found: Iterable[Sequence[Change]]) -> bool:
-    """Whether a part of these turns the decision by itself, with the same offer or in a smaller step."""
-    keys = {_key(each) for each in sets}
-    return any({_key(each) for each in smaller} <= keys for smaller in found)
+def _turns(case: Case, changes: Sequence[Change]) -> bool:
+    return next(_opened(case, tuple(changes)), None) is not None
 
 
-def _key(change: Change) -> tuple[str, str | None, str]:
-    args = "" if change.name in _STEPPED else str(sorted(change.args.items()))
-    return change.name, change.offer, args
+def _only(case: Case, offer_id: str | None) -> Case:
+    """The case as if this offer were the only one; all of it where no offer is named."""
+    if offer_id is None:
+        return case
+    alone = (each for each in case.context.candidates if each.offer_id == offer_id)
+    offers = tuple(each for each in case.offers if each.id == offer_id)
+    return case.with_context(candidates=tuple(alone))._replace(offers=offers)
 
 
-def _opened(case: Case, sets: tuple[Change, ...]) -> Flip | None:
-    other = changed(case, sets)
+def _opened(case: Case, changes: tuple[Change, ...]) -> Iterator[Flip]:
+    """The flip that these changes are, if they are one."""
+    names = {each.offer for each in changes if each.offer}
+    if len(names) == 1 and not changed(_only(case, *names), changes).sends():
+        return  # what bears on one offer alone turns nothing where that offer is not said even by itself
+    other = changed(case, changes)
     if other.unlooked() and not case.unlooked():
-        return Flip(Turn.CONSIDERED, sets)
+        yield Flip(Turn.CONSIDERED, changes)
+        return
     again = other.verdict()
-    if again.outcome is not Outcome.SEND or again.offer is None:
-        return None
-    return Flip(Turn.SENT, sets, again.offer.external_id)
+    if again.outcome is Outcome.SEND and again.offer is not None:
+        yield Flip(Turn.SENT, changes, again.offer.external_id)

@@ -57,6 +57,9 @@ class Voice:
         self.audience = audience
         self.locale: Locale = locale_of(wanted)
         self._messages = catalogue(self.locale.language)
+        self._told: dict[
+            bytes, Words
+        ] = {}  # a page of decisions says the same things again and again
         self._suffixes = (".you", "") if audience is Audience.CUSTOMER else ("",)
 
     @property
@@ -78,6 +81,12 @@ class Voice:
 
     def words(self, reason: Reason) -> Words:
         """A reason in words; what was stored in words stays as it was written."""
+        key = msgspec.msgpack.encode(reason)
+        if key not in self._told:
+            self._told[key] = self._words(reason)
+        return self._told[key]
+
+    def _words(self, reason: Reason) -> Words:
         told = " ".join(self.account(reason)) or reason.account
         return Words(
             code=reason.code,

@@ -159,6 +159,17 @@ def test_a_silence_names_what_was_missing(of: Case, first: tuple[str, ...]) -> N
     assert told(of)[0] == first
 
 
+def test_all_that_was_missing_is_named_together_and_nothing_else() -> None:
+    far = offer(when=When(weather=RAIN, place=PlaceCondition(within_m=300)))
+    stands = {"sky": DRY, "distance_m": 900.0, "store_open": False, "left": 0}
+    at = context(
+        candidate(offer("cake"), refused=True, left=0), candidate(far, **stands), permits={}
+    )
+    cake = ("consent push", "consent location", "welcome", "left")
+    soup = ("sky.rain", "near 300", "open", "consent push", "consent location", "left")
+    assert told(case(at, offer("cake"), far)) == [cake, soup]
+
+
 def test_a_send_names_what_the_person_could_have_set() -> None:
     of = one(offer(), person={"sent_at": (NOON,), "cause": Cause.ENTER})
     assert told(of, inside=False, most=7) == [
