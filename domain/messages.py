@@ -1,6 +1,6 @@
 """One push to one customer, and its delivery at each device."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.people import Mode, Platform, Target
@@ -9,6 +9,10 @@ from domain.values import Value
 # A sender starts a POST only within this time of committing its intent, else it checks again; a withdrawal answers
 # only when every intent older than itself has started or lapsed. Together: no POST starts after the answer.
 POST_STARTS_WITHIN_S = 1.0
+
+# Of a message whose answer was lost, where the brand chose at-least-once. FCM asks for ten seconds before a retry.
+MOST_RESENDS = 2
+FIRST_RESEND_AFTER = timedelta(seconds=10)
 
 
 class MessageState(StrEnum):

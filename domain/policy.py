@@ -36,6 +36,7 @@ class Policy(Value):
     """What a brand allows its engine. `interruption_price` is in `currency`, per push.
 
     `keep_fixes_h` is how many hours positions are kept as they came, 0 to MOST_FIX_HOURS; 0 keeps none.
+    `at_least_once` sends a push again whose answer was lost, so that a person may get it twice.
     """
 
     paused: bool = False
@@ -48,6 +49,7 @@ class Policy(Value):
     currency: str = "EUR"
     keep_fixes_h: int = 0
     devices: Devices = Devices.ALL
+    at_least_once: bool = False
     revision: int = 1
 
 

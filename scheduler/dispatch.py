@@ -25,7 +25,7 @@ from scheduler.intents import Check, Intents, Round, Route
 from scheduler.manners import Manners, Pace, Turn
 from scheduler.proving import Proof, Proving
 from scheduler.rerouting import Hook
-from storage import deliveries, offer_checks
+from storage import deliveries, offer_checks, resends
 from storage.engine import Database, Transaction
 from storage.offer_checks import Question
 
@@ -104,8 +104,15 @@ class Dispatcher:
         )
 
     def sweep(self) -> int:
-        """Ends deliveries whose sender's lease ran out as `unknown`; returns how many."""
-        return self.start(alone=False)
+        """Ends deliveries whose sender's lease ran out as `unknown`; returns how many.
+
+        Where a brand chose at-least-once, messages whose answer was lost are queued again.
+        """
+        lost = self.start(alone=False)
+        if again := self._database.write(lambda tx: resends.queue(tx, now=self._clock.now())):
+            _log.warning("messages_sent_again", count=again, why="their answers were lost")
+            self._wake()
+        return lost
 
     def tick(self) -> int:
         """Commits the intents for as many messages as there are free places and starts their POSTs."""

@@ -66,6 +66,11 @@ class PolicySchema(AdminSchema):
             "description": "hours that positions are kept as they came; 0: only the last one is known"
         },
     )
+    at_least_once = fields.Flag(
+        metadata={
+            "description": "whether a push whose answer was lost is sent again, so that some people get it twice"
+        }
+    )
     devices = ma.fields.Enum(
         Devices,
         by_value=True,

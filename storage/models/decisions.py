@@ -126,6 +126,7 @@ class MessageRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     bulk: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())  # nobody waits for it
+    resends: Mapped[int] = mapped_column(sa.Integer, server_default="0")  # after lost answers
 
 
 class DeliveryRow(Base):

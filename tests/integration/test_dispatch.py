@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from domain.clock import ManualClock
 from domain.decisions import Cause, Reason
 from domain.ids import new_id
-from domain.messages import DeliveryStatus, Envelope, Message, Outcome, Push
+from domain.messages import MOST_RESENDS, DeliveryStatus, Envelope, Message, Outcome, Push
 from domain.people import Mode
-from domain.policy import Brand
+from domain.policy import Brand, Policy
 from notifiers.base import Notifier, Start
 from scheduler.dispatch import Dispatcher
 from scheduler.pacing import PROMPT
@@ -467,3 +467,111 @@ def test_the_oldest_message_that_is_due_tells_how_late_the_outbox_is(outbox: Out
     assert oldest() == first
     drain(outbox.dispatcher())
     assert oldest() is None
+
+
+def at_least_once(outbox: Outbox) -> None:
+    policy = Policy(at_least_once=True)
+    outbox.database.write(
+        lambda tx: brands.save_policy(tx, outbox.brand.id, policy, expected=None) and None
+    )
+
+
+def pass_time(outbox: Outbox, dispatcher: Dispatcher, *, minutes: int = 2) -> None:
+    """Time goes by, and whatever it brings is sent and answered."""
+    outbox.clock.advance(minutes=minutes)
+    dispatcher.sweep()
+    dispatcher.tick()
+    settle(dispatcher)
+
+
+def settle(dispatcher: Dispatcher) -> None:
+    assert until(lambda: dispatcher._in_flight == 0)
+
+
+def test_a_lost_answer_is_sent_again_where_the_brand_chose_at_least_once(outbox: Outbox) -> None:
+    at_least_once(outbox)
+    notifier = Scripted({"phone": LOST})
+    message = outbox.put(outbox.customer("phone"))
+    dispatcher = outbox.dispatcher(notifier=notifier)
+    dispatcher.tick()
+    settle(dispatcher)
+    assert outbox.state(message) == "unknown"
+
+    notifier._answers["phone"] = ACCEPTED
+    pass_time(outbox, dispatcher)
+
+    assert outbox.state(message) == "sent"
+    assert outbox.deliveries(message) == ["accepted"]
+    first, second = notifier.posted
+    assert first.message_id == second.message_id == message, (
+        "by which the second replaces the first"
+    )
+    assert first.delivery_id != second.delivery_id
+
+
+def test_a_lost_answer_is_never_sent_again_by_itself(outbox: Outbox) -> None:
+    notifier = Scripted({"phone": LOST})
+    message = outbox.put(outbox.customer("phone"))
+    dispatcher = outbox.dispatcher(notifier=notifier)
+    dispatcher.tick()
+    settle(dispatcher)
+    pass_time(outbox, dispatcher)
+
+    assert outbox.state(message) == "unknown"
+    assert len(notifier.posted) == 1
+
+
+def test_a_message_is_sent_again_twice_at_most(outbox: Outbox) -> None:
+    at_least_once(outbox)
+    notifier = Scripted({"phone": LOST})
+    message = outbox.put(outbox.customer("phone"))
+    dispatcher = outbox.dispatcher(notifier=notifier)
+    dispatcher.tick()
+    settle(dispatcher)
+    for _ in range(5):
+        pass_time(outbox, dispatcher)
+
+    assert outbox.state(message) == "unknown"
+    assert len(notifier.posted) == 1 + MOST_RESENDS
+
+
+def test_who_was_reached_on_one_device_is_not_sent_to_again(outbox: Outbox) -> None:
+    at_least_once(outbox)
+    notifier = Scripted({"tablet": LOST})
+    message = outbox.put(outbox.customer("phone", "tablet"))
+    dispatcher = outbox.dispatcher(notifier=notifier)
+    dispatcher.tick()
+    settle(dispatcher)
+    pass_time(outbox, dispatcher)
+
+    assert outbox.state(message) == "sent"
+    assert len(notifier.posted) == 2
+
+
+def expires(outbox: Outbox, message: str) -> None:
+    outbox.clock.advance(hours=2)
+
+
+def is_emptied(outbox: Outbox, message: str) -> None:
+    outbox.database.write(lambda tx: tx.execute(sa.update(MessageRow).values(push=None)) and None)
+
+
+def is_fresh(outbox: Outbox, message: str) -> None:
+    outbox.clock.advance(minutes=-2)  # so that nothing has passed after all
+
+
+@pytest.mark.parametrize("happens", [expires, is_emptied, is_fresh])
+def test_what_is_over_withdrawn_or_too_fresh_is_not_sent_again(
+    outbox: Outbox, happens: Callable[[Outbox, str], None]
+) -> None:
+    at_least_once(outbox)
+    notifier = Scripted({"phone": LOST})
+    message = outbox.put(outbox.customer("phone"))
+    dispatcher = outbox.dispatcher(notifier=notifier)
+    dispatcher.tick()
+    settle(dispatcher)
+    happens(outbox, message)
+    pass_time(outbox, dispatcher)
+
+    assert outbox.state(message) == "unknown"
+    assert len(notifier.posted) == 1
