@@ -82,7 +82,8 @@ _OF_OFFER = (
     .where(DecisionRow.offer_revision == sa.bindparam("revision"))
     .limit(sa.bindparam("most"))
 )
-# Hops from brand to brand through the index, however many messages each has; a lane is one more look.
+# Hops from brand to brand through the index, however many messages each has; a lane is one more look. With EXISTS, or without
+# an order, PostgreSQL would read the whole backlog instead.
 _WAITING = (
     sa.text("""
 WITH RECURSIVE owners(brand_id) AS (
@@ -104,12 +105,13 @@ FROM owners CROSS JOIN (
     SELECT 'live' AS mode, :prompt AS bulk UNION ALL SELECT 'live', :bulk
     UNION ALL SELECT 'test', :prompt UNION ALL SELECT 'test', :bulk
 ) AS lanes
-WHERE owners.brand_id IS NOT NULL AND EXISTS (
+WHERE owners.brand_id IS NOT NULL AND (
     SELECT 1 FROM messages
     WHERE messages.state IN ('queued', 'sending', 'unknown') AND messages.state = 'queued'
     AND messages.brand_id = owners.brand_id AND messages.mode = lanes.mode
     AND messages.bulk = lanes.bulk AND messages.due_at <= :now
-)
+    ORDER BY messages.due_at LIMIT 1
+) = 1
 """)
     .bindparams(
         sa.bindparam("prompt", False, sa.Boolean),
