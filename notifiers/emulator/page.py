@@ -12,8 +12,8 @@ from pathlib import Path
 from notifiers.emulator.records import Notification
 from notifiers.emulator.shades import Shade, Shown, shown
 
-_MOST_PHONES = 200
-_MOST_SHOWN = 20  # by one phone
+_MOST_PHONES = 60
+_MOST_SHOWN = 10  # by one phone
 _NAMES = {Shade.ANDROID: "Android", Shade.IOS: "iPhone", Shade.WEB: "Web"}
 _SHELL = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 _PLACES = re.compile(r"<!--(state|shades|shade|find|phones)-->")
@@ -51,7 +51,8 @@ def render(
         "phones": "".join(
             _phone(*name, drawer, now, shade)
             for name, drawer in list(phones.items())[:_MOST_PHONES]
-        ),
+        )
+        + _rest(len(phones) - _MOST_PHONES, "more phones"),
     }
     return _PLACES.sub(lambda place: parts[place[1]], _SHELL)
 
@@ -68,7 +69,8 @@ def _phone(
     project: str, target: str, drawer: Sequence[Notification], now: datetime, shade: Shade
 ) -> str:
     name = escape(f"{project} / {target}")
-    cards = "".join(_card(each, shown(each, shade), now, shade) for each in drawer[:_MOST_SHOWN])
+    cards = "".join(_card(each, shown(each, shade), now) for each in drawer[:_MOST_SHOWN])
+    cards += _rest(len(drawer) - _MOST_SHOWN, "older ones")
     clock = f"<time>{_clock(now)}</time>"
     return (
         f'<section class="{shade}"><h2 title="{name}">{name}</h2><div class="glass">{clock}{cards}</div>'
@@ -76,7 +78,11 @@ def _phone(
     )
 
 
-def _card(each: Notification, seen: Shown, now: datetime, shade: Shade) -> str:
+def _rest(count: int, what: str) -> str:
+    return f'<p class="meta">… and {count} {what}; /inbox lists them all.</p>' if count > 0 else ""
+
+
+def _card(each: Notification, seen: Shown, now: datetime) -> str:
     expired = each.expires_at <= now
     told = [
         f"{each.priority} priority",

@@ -1,5 +1,6 @@
 """Targets in their life: which device is addressed, which target is forgotten, spared or pruned, and under which label."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -258,6 +259,14 @@ class TestLabels:
             lambda tx: labels.admit(tx, "q", ["new"], today=today, most=99)
         )
         assert admitted == {"new"}
+
+    def test_senders_that_ask_at_once_stay_within_the_hundred_together(
+        self, outbox: Outbox
+    ) -> None:
+        names = [[f"{sender}-{number:03}" for number in range(40)] for sender in "abcd"]
+        with ThreadPoolExecutor(len(names)) as senders:
+            admitted = list(senders.map(lambda its: self.fill(outbox, its), names))
+        assert sum(map(len, admitted)) == 99
 
     def test_old_labels_are_forgotten(self, outbox: Outbox, clock: ManualClock) -> None:
         self.fill(outbox, ["soup"])

@@ -145,6 +145,18 @@ def test_phones_are_found_by_project_or_target(fcm: Fcm) -> None:
     assert 'value="&quot;&gt;"' in page(fcm, '?find=">')
 
 
+def test_a_crowd_of_phones_is_cut_and_the_page_says_so(fcm: Fcm) -> None:
+    for number in range(62):
+        send(fcm, f"phone-{number}", notification={"title": "x"})
+    for number in range(12):
+        send(fcm, "phone-61", notification={"title": str(number)})
+
+    shown = page(fcm)
+    assert shown.count("<section") == 60
+    assert "… and 2 more phones" in shown
+    assert "… and 3 older ones" in shown
+
+
 EVIL = '<script>document.title="run"</script><img src=x onerror=alert(1)>"&\''
 
 
