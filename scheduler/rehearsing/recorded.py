@@ -13,7 +13,7 @@ import msgspec
 
 from domain.context import Candidate, Context, Inputs, Nearby, Sky
 from domain.decisions import Cause
-from domain.offers import Offer
+from domain.offers import Offer, OfferKind
 from domain.places import Store
 from domain.weather import Cell, Observation
 from scheduler.context.hours import OpeningTimes
@@ -65,6 +65,11 @@ class Archive:
             if offer := self._offers[key]:
                 found.append(offer)
         return found if len(found) == len(context.candidates) else None
+
+    def kind(self, candidate: Candidate) -> OfferKind | None:
+        """What kind an offer had that was looked at."""
+        offer = self._offers.get((candidate.offer_id, candidate.revision))
+        return offer.body.kind if offer else None
 
     def sky(self, store: Store, at: datetime) -> Sky | None:
         """The weather over a store, as fresh as a decision asks for."""
@@ -133,6 +138,8 @@ class _Draft:
             left=None,  # its limits are kept at the end, over all sends
             unsayable=None,
             regular=self._regular(store),
+            kind_left=self._kind_left(),
+            store_left=self._store_left(store),
         )
 
     def _store(self) -> Store | None:
@@ -183,6 +190,20 @@ class _Draft:
         return next((sky for sky in told if sky), None) or self._archive.sky(
             store, self._context.decided_at
         )
+
+    def _kind_left(self) -> int | None:
+        """What the caps left to this kind, as another offer of it was seen."""
+        kind, candidates = self._offer.body.kind, self._context.candidates
+        told = (each.kind_left for each in candidates if self._archive.kind(each) == kind)
+        return next((left for left in told if left is not None), None)
+
+    def _store_left(self, store: Store | None) -> int | None:
+        told = (
+            each.store_left
+            for each in self._context.candidates
+            if store and each.store_id == store.id
+        )
+        return next((left for left in told if left is not None), None)
 
     def _regular(self, store: Store | None) -> str | None:
         told = (

@@ -256,14 +256,14 @@ class TestNow:
         assert dropped(answer) == {("eligible", "no_text"): 1}
 
     def test_a_sample_is_scaled_up_with_limits(self, shop: Shop) -> None:
-        for _ in range(200):
+        for _ in range(130):
             shop.person()
         answer = shop.ask(sample=100)
-        assert answer["people"] == 200
-        assert 60 < answer["looked_at"] < 140
-        assert sends(answer) == pytest.approx(200)
+        assert answer["people"] == 130
+        assert 80 < answer["looked_at"] < 120
+        assert sends(answer) == pytest.approx(130)
         last = answer["steps"][-1]
-        assert last["low"] <= 200 <= last["high"] + 1e-9
+        assert last["low"] <= 130 <= last["high"] + 1e-9
 
     def test_test_customers_stand_apart(self, shop: Shop) -> None:
         shop.person()
