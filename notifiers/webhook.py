@@ -4,7 +4,10 @@ The form is that of Standard Webhooks (https://www.standardwebhooks.com), so tha
 """
 
 import json
-from collections.abc import Callable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +53,8 @@ class WebhookNotifier:
         self._timeout_s = timeout_s
         self._watchdog = Watchdog()
         self._closed = False
+        self._under_way: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._adapter = _Pinned(
             guard, timeout_s=timeout_s, connections=connections, watchdog=self._watchdog
         )
@@ -59,7 +64,14 @@ class WebhookNotifier:
         webhook = self._webhooks(envelope.target.value)
         if webhook is None:
             return outcomes.not_sent("WEBHOOK_GONE", "the webhook was deleted meanwhile")
-        return self._post(webhook, envelope.message_id, document(envelope, webhook, self._time()))
+        with self._counted(webhook.id):
+            event = document(envelope, webhook, self._time())
+            return self._post(webhook, envelope.message_id, event)
+
+    def under_way(self, webhook_id: str) -> int:
+        """How many POSTs to a webhook wait for their answer now."""
+        with self._lock:
+            return self._under_way[webhook_id]
 
     def test(self, webhook: Webhook) -> Outcome:
         """Sends an event that is about nobody, for `POST /v1/webhooks/{external_id}/test`."""
@@ -74,6 +86,16 @@ class WebhookNotifier:
         self._closed = True
         self._adapter.close()
         self._watchdog.close()
+
+    @contextmanager
+    def _counted(self, webhook_id: str) -> Iterator[None]:
+        with self._lock:
+            self._under_way[webhook_id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way[webhook_id] -= 1
 
     def _post(self, webhook: Webhook, event_id: str, event: dict[str, Any]) -> Outcome:
         if self._closed:

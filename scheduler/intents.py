@@ -38,6 +38,7 @@ _URGENT = timedelta(
     minutes=30
 )  # FCM: high priority is for what loses its worth within the half hour
 _HIGH = (Cause.ENTER, Cause.DWELL, Cause.EVENT)
+_NO_ROOM = timedelta(seconds=0.2)  # until a webhook may be given more
 _MOST_ENDED = 500  # in one transaction
 _PLATFORM_RESTS = "platform_rests"
 _OFFER_REFUSED = Reason(code="offer_refused", text="The push service refuses the offer's messages.")
@@ -325,6 +326,8 @@ def _placed(
     now: datetime,
 ) -> Placed:
     """Where a message may go in this turn. Pushes of test customers leave for nowhere, so that nothing keeps them."""
+    if rerouted and not rerouted.has_room:
+        return Placed(wait_until=now + _NO_ROOM)
     if rerouted:
         return turn.place_hooked(project, to, now=now)
     if each.message.mode is Mode.TEST:

@@ -1,5 +1,6 @@
 """Which of the claimed messages go to a webhook of the brand's instead of to phones."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,17 +12,27 @@ from storage.deliveries import Addressee
 from storage.engine import Transaction
 from storage.messages import Queued
 
-# The way out for a webhook: what rests when it does not answer well, and the notifier.
+# What rests when it does not answer well, and the notifier.
 Way = tuple[str, Notifier]
-Hook = Callable[[Webhook], Way]
+
+
+class Hooked(NamedTuple):
+    """The way out for a webhook, and how many POSTs more it may be given now: a slow one must not take all threads."""
+
+    way: Way
+    room: int
+
+
+Hook = Callable[[Webhook], Hooked]
 
 
 class Rerouted(NamedTuple):
-    """A message that goes to a webhook: by which way, and for whom."""
+    """A message that goes to a webhook: by which way, for whom, and whether now."""
 
     way: Way
     addressee: Addressee
     customer: str
+    has_room: bool = True
 
 
 class Rerouting(NamedTuple):
@@ -49,13 +60,15 @@ def reroute(
         if webhook:
             wanted[message.id] = webhook
     names = webhooks.names(tx, list(wanted)) if wanted else {}
-    return Rerouting(
-        messages={
-            message_id: Rerouted(hook(wanted[message_id]), _addressee(wanted[message_id]), name)
-            for message_id, name in names.items()
-        },
-        brands=frozenset(brand for brand, _ in known),
-    )
+    hooked = {webhook.id: hook(webhook) for webhook in wanted.values()}
+    taken: Counter[str] = Counter()
+    found: dict[str, Rerouted] = {}
+    for message_id, webhook in wanted.items():
+        if name := names.get(message_id):
+            way, room = hooked[webhook.id]
+            found[message_id] = Rerouted(way, _addressee(webhook), name, taken[webhook.id] < room)
+            taken[webhook.id] += 1
+    return Rerouting(found, frozenset(brand for brand, _ in known))
 
 
 def _addressee(webhook: Webhook) -> Addressee:

@@ -16,8 +16,9 @@ from notifiers.console import ConsoleNotifier
 from notifiers.firebase import GOOGLE, FirebaseNotifier
 from notifiers.memory import MemoryNotifier
 from scheduler.manners import QUARTER_S, Pace
+from scheduler.rerouting import Hooked
 from service.parts import project_of
-from service.webhooks import notifier_of
+from service.webhooks import MOST_AT_ONCE, notifier_of
 
 Observe = Callable[[Outcome, float], None]
 _LOCAL = "local"  # the project's name where nothing leaves the process
@@ -40,8 +41,8 @@ class Outlets:
         self.concurrency = settings.fcm_concurrency or transports.CONCURRENCY.get(self._kind, 32)
         self._live = self._transport(observe)
         self._known_webhooks: dict[str, Webhook] = {}
-        notifier = notifier_of(settings, self._known_webhooks.get)
-        self._webhooks = Timed(notifier, observe=observe_webhook)
+        self._posting = notifier_of(settings, self._known_webhooks.get)
+        self._webhooks = Timed(self._posting, observe=observe_webhook)
 
     def route(self, brand: Brand, mode: Mode) -> tuple[str, Notifier] | None:
         """The project and the way out; None where live messages have no project or credentials to go through."""
@@ -67,10 +68,11 @@ class Outlets:
             validates=self._settings.fcm_validate == "first",
         )
 
-    def hook(self, webhook: Webhook) -> tuple[str, Notifier]:
+    def hook(self, webhook: Webhook) -> Hooked:
         """The way out to a webhook, which rests by itself; as it is now, so that a new address or secret counts at once."""
         self._known_webhooks[webhook.id] = webhook
-        return f"webhook:{webhook.id}", self._webhooks
+        room = MOST_AT_ONCE - self._posting.under_way(webhook.id)
+        return Hooked((f"webhook:{webhook.id}", self._webhooks), room)
 
     def close(self) -> None:
         self._live.close()

@@ -6,6 +6,7 @@ from notifiers.address_guard import AddressGuard, networks
 from notifiers.webhook import WebhookNotifier, Webhooks
 
 LONGEST_POST_S = 10.0
+MOST_AT_ONCE = 16  # POSTs to one webhook, so that a slow one leaves threads to others
 
 
 def guard_of(settings: Settings) -> AddressGuard:

@@ -1,6 +1,7 @@
 """Messages that go to a brand's webhook instead of to phones: decided, guarded and accounted for like all others."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from notifiers.memory import MemoryNotifier
 from scheduler import recheck
 from scheduler.dispatch import Dispatcher
 from service.outlets import Outlets
+from service.webhooks import MOST_AT_ONCE
 from storage import erasure, webhooks
 from storage.engine import Database
 from storage.models import DeliveryRow, DeviceRow, MessageRow
@@ -35,7 +37,7 @@ class Post(Stage):
         self.phones = MemoryNotifier()
         self.has_project = True
         self.outlets = Outlets(
-            Settings(fcm_transport="memory", webhook_networks="127.0.0.0/8"),
+            Settings(fcm_transport="memory", webhook_networks="127.0.0.0/8", fcm_timeout_s=5.0),
             observe=lambda outcome, seconds: None,
         )
         self.dispatcher = Dispatcher(
@@ -339,3 +341,22 @@ def test_a_message_that_reached_one_phone_already_goes_to_no_webhook_besides(pos
     post.send()
 
     assert post.events() == []
+
+
+def test_a_slow_webhook_takes_a_few_posts_at_a_time_and_phones_go_past_it(post: Post) -> None:
+    post.hook("hang", serves=Serves.EVERYBODY, offers=("soup",))
+    for number in range(MOST_AT_ONCE + 20):
+        post.enter(post.device(f"person-{number}", *ALLOWED))
+    post.engine.tick()
+    post.dispatcher.tick()
+    assert until(lambda: len(post.receiver.received) == MOST_AT_ONCE)
+    post.dispatcher.tick()
+    states = Counter(message.state for message in post.messages())
+    post.clock.advance(seconds=1)
+    post.write(
+        lambda tx: webhooks.delete(tx, brand_id=post.brand.id, mode=Mode.LIVE, external_id="mail")
+    )
+
+    assert states == {"sending": MOST_AT_ONCE, "queued": 20}
+    assert until(lambda: post.dispatcher.tick() >= 0 and len(post.phones.sent) == 20)
+    assert len(post.receiver.received) == MOST_AT_ONCE
