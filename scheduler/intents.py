@@ -129,19 +129,22 @@ class Intents:
         now: datetime,
     ) -> list[Queued]:
         queued: list[Queued] = []
-        used: Counter[str] = Counter()
+        used, used_by_bulk = Counter[str](), Counter[str]()
         # In any order but for what is prompt, so that no brand is always the last.
         for lane in sorted(lanes, key=lambda each: (each.bulk, self._random.random())):
             way = ways[lane.brand_id, lane.mode]
             wanted = most - len(queued)
             if way and lane.mode is Mode.LIVE:
-                room = turn.room(way[0], bulk=lane.bulk, now=now) - used[way[0]]
+                room = turn.room(way[0]) - used[way[0]]
+                if lane.bulk:
+                    room = min(room, turn.room_for_bulk(way[0], now=now) - used_by_bulk[way[0]])
                 # What goes to webhooks is told from what goes to a project that rests when it is claimed.
                 wanted = wanted if lane.brand_id in self._with_hooks else min(wanted, room)
             if wanted > 0:
                 claimed = messages.claim(tx, lane, now=now, limit=wanted)
                 queued += claimed
                 used[way[0] if way else ""] += len(claimed)
+                used_by_bulk[way[0] if way else ""] += len(claimed) * lane.bulk
         return queued
 
     def _apart(

@@ -114,11 +114,15 @@ class Turn:
         """Forgets what was placed since `other` was made of this by `again`."""
         self.__dict__.update(other.again().__dict__)
 
-    def room(self, project: str, *, bulk: bool, now: datetime) -> int:
-        """How many messages of a lane are worth claiming. Near a quarter hour that is all bulk, to be told to wait."""
+    def room(self, project: str) -> int:
+        """How many messages are worth claiming."""
+        return int(self._allowed(project)[0])
+
+    def room_for_bulk(self, project: str, *, now: datetime) -> int:
+        """How many of them may be bulk. Near a quarter hour that is all, to be told to wait."""
         posts, bulks = self._allowed(project)
-        paced = bulk and not pacing.is_near_quarter(now, distance_s=self._pace.quarter_s)
-        return int(min(posts, bulks) if paced else posts)
+        near = pacing.is_near_quarter(now, distance_s=self._pace.quarter_s)
+        return int(posts if near else bulks)
 
     def place_hooked(self, project: str, to: Sequence[Addressee], *, now: datetime) -> Placed:
         """To a webhook, which has no pace, but rests when it does not answer well."""

@@ -402,3 +402,14 @@ def test_test_customers_wait_for_nothing(outbox: Outbox) -> None:
 
 def _fields(scenario: Scenario) -> dict[str, Any]:
     return {name: getattr(scenario, name) for name in scenario.__struct_fields__}
+
+
+def test_a_steady_flow_of_what_is_prompt_leaves_bulk_its_share(
+    outbox: Outbox, fcm: Emulator, sending: Callable[..., Dispatcher]
+) -> None:
+    for n in range(30):
+        outbox.put(outbox.customer(f"phone{n}"))
+    habit = outbox.put(outbox.customer("habit"), cause=Cause.HABIT)
+    dispatcher = sending(outbox, pace=Pace(per_minute=7500, quarter_s=0))  # bulk: one to begin with
+    dispatcher.tick()
+    assert until(lambda: outbox.state(habit) == "sent")

@@ -75,9 +75,9 @@ def test_there_are_places_until_the_bucket_is_empty(manners: Manners, clock: Clo
     assert [len(each.to) for each in placed] == [1] * 10 + [0] * 2
     assert placed[-1] == Placed()  # it stays queued, and is looked at in the next turn
     manners.took(turn)
-    assert manners.turn().room("soup", bulk=False, now=LATER) == 0
+    assert manners.turn().room("soup") == 0
     clock.now += 0.5
-    assert manners.turn().room("soup", bulk=False, now=LATER) == 5
+    assert manners.turn().room("soup") == 5
 
 
 def test_all_devices_of_a_person_go_together_or_none(manners: Manners) -> None:
@@ -99,8 +99,8 @@ def test_who_has_more_devices_than_there_are_places_is_not_left_out(
 
 def test_near_a_quarter_hour_bulk_is_claimed_to_be_told_to_wait(manners: Manners) -> None:
     turn = manners.turn()
-    assert turn.room("soup", bulk=True, now=NOON) == 10
-    assert turn.room("soup", bulk=True, now=LATER) == 1
+    assert turn.room_for_bulk("soup", now=NOON) == 10
+    assert turn.room_for_bulk("soup", now=LATER) == 1
     waits = {place(turn, bulk=True, now=NOON).wait_until for _ in range(50)}
     assert min(filter(None, waits)) >= NOON + timedelta(seconds=120)
     assert max(filter(None, waits)) <= NOON + timedelta(seconds=185)
@@ -112,7 +112,7 @@ def test_near_a_quarter_hour_bulk_is_claimed_to_be_told_to_wait(manners: Manners
 def test_while_a_project_rests_nothing_goes(manners: Manners, clock: Clock) -> None:
     answered(manners, clock, AT_REST)
     turn = manners.turn()
-    assert turn.room("soup", bulk=False, now=LATER) == 0
+    assert turn.room("soup") == 0
     assert place(turn).wait_until == LATER + timedelta(seconds=5)
     assert place(turn, life=timedelta(seconds=2)).wait_until == LATER + timedelta(seconds=2)
 
@@ -121,12 +121,12 @@ def test_after_a_rest_one_message_goes_ahead(manners: Manners, clock: Clock) -> 
     answered(manners, clock, AT_REST)
     clock.now += 31
     turn = manners.turn()
-    assert turn.room("soup", bulk=False, now=LATER) == 1
+    assert turn.room("soup") == 1
     assert [len(place(turn).to) for _ in range(3)] == [1, 0, 0]
     manners.took(turn)
-    assert manners.turn().room("soup", bulk=False, now=LATER) == 0
+    assert manners.turn().room("soup") == 0
     answered(manners, clock, OK)
-    assert manners.turn().room("soup", bulk=False, now=LATER) >= 5
+    assert manners.turn().room("soup") >= 5
 
 
 def test_a_platform_that_rests_leaves_the_others_flowing(manners: Manners, clock: Clock) -> None:
