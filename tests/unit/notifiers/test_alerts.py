@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from notifiers.alerts import Alerts, Told, check
+from service.environment import WrongSettings, read
 from tests.documents import ROOT
 from tests.receiver import Receiver
 
@@ -66,3 +68,19 @@ def test_apprise_is_loaded_only_where_an_address_is_set() -> None:
     code = "import sys, service.wiring; sys.exit('apprise' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
     assert run.returncode == 0
+
+
+def test_a_wrong_address_stops_the_start_and_a_file_may_hold_them(tmp_path: Path) -> None:
+    addresses = tmp_path / "alerts"
+    addresses.write_text("json://localhost:1\nnonsense://s3cret@host\n")
+    with pytest.raises(WrongSettings, match=r"WHENABOUTS_ALERT_URLS_FILE: number 2") as raised:
+        read({"WHENABOUTS_ALERT_URLS_FILE": str(addresses)})
+    assert "s3cret" not in str(raised.value)
+    addresses.write_text("json://localhost:1\n")
+    assert read({"WHENABOUTS_ALERT_URLS_FILE": str(addresses)}).alert_urls == "json://localhost:1"
+
+
+@pytest.mark.parametrize("networks", ["localhost", "10.0.0.1/8", "10.0.0.0/8 127.0.0.0/8"])
+def test_a_wrong_network_stops_the_start(networks: str) -> None:
+    with pytest.raises(WrongSettings, match=r"WEBHOOK_NETWORKS: .* no network"):
+        read({"WHENABOUTS_WEBHOOK_NETWORKS": networks})
