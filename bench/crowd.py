@@ -45,7 +45,7 @@ SOUP = OfferBody(
     kind=OfferKind.DISCOUNT,
     title={"en": "Hot soup?"},
     body={"en": "{{ store.name }} is {{ distance_m }} m away."},
-    value=OfferValue(margin=6.0, discount=1.5),
+    value=OfferValue(margin=60.0, discount=1.5),  # worth saying whatever is believed
     when=When(place=PlaceCondition(within_m=500, via=("enter",))),
 )
 

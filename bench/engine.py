@@ -41,6 +41,7 @@ from scheduler.engine import Engine
 from scheduler.learn.terms import Terms, is_own
 from scheduler.learned import believing
 from scheduler.loading import scenes
+from service.collecting import settle_down
 from storage import brands, learning, moments, offers, records
 from storage.engine import Database, Transaction
 from storage.models import CustomerRow
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, nargs="+", help="how many customers, growing")
     parser.add_argument("--engines", type=int, default=2, help="side by side, on PostgreSQL")
     chosen = parser.parse_args()
-    _be_quiet()
+    _be_as_served()
     sizes = tuple(chosen.people or (QUICK if chosen.quick else SIZES))
     found = Found([], [], [])
     with tempfile.TemporaryDirectory(prefix="whenabouts-bench-") as folder, ExitStack() as stack:
@@ -88,8 +89,9 @@ def main() -> None:
     publish("engine", _tables(found), as_json=chosen.json, quick=chosen.quick)
 
 
-def _be_quiet() -> None:
-    """A line for each batch would drown the progress."""
+def _be_as_served() -> None:
+    """As a process is that serves, but quiet: a line for each batch would drown the progress."""
+    settle_down()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
@@ -220,7 +222,7 @@ def _side_by_side(url: str, engines: int) -> tuple[object, ...]:
 
 def _drain(url: str) -> tuple[int, float, float, float]:
     """One engine's share: how many it decided, from when until when, and its processor time."""
-    _be_quiet()
+    _be_as_served()
     database = Database(url)
     engine = Engine(database=database, clock=SystemClock(), weather_max_age=MAX_AGE)
     with database.read() as tx:

@@ -1,6 +1,5 @@
 """Builds a process out of its parts: the only place that knows them all."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from scheduler.slots import Waves
 from scheduler.weather import client
 from scheduler.weather.watch import Watch
 from service.app import create_app
+from service.collecting import settle_down
 from service.explaining import explain_address
 from service.lock import EngineLock
 from service.metrics import Metrics, OutboxState, ProjectState
@@ -99,7 +99,7 @@ class Process:
             self._watchman.start()
         if self._server:
             self._server.start()
-        gc.freeze()  # what lives as long as the process need not be looked through with each batch's garbage
+        settle_down()
         _log.info("started", roles=",".join(self._roles), url=self.url or None)
 
     def stop(self) -> None:

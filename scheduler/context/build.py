@@ -11,7 +11,7 @@ from domain.context import Candidate, Context, Ground, Known, Likely, Sent, Sky,
 from domain.decisions import Cause, Moment
 from domain.fatigue import Fatigue
 from domain.model import Learned
-from domain.offers import Offer
+from domain.offers import Limits, Offer
 from domain.people import Purpose
 from domain.places import LatLon, Store
 from domain.policy import Cap
@@ -25,7 +25,7 @@ from scheduler.context.foretold import Person, likely
 from scheduler.context.hours import OpeningTimes
 from scheduler.context.premises import Premises
 from scheduler.context.profile import LEAD
-from scheduler.context.surroundings import Surroundings
+from scheduler.context.surroundings import Own, Surroundings
 from scheduler.context.tastes import Choices
 
 POSITION_FRESH = timedelta(minutes=60)
@@ -35,6 +35,7 @@ _MEMORY = timedelta(days=30)
 _WEEK = timedelta(days=7)
 _ORDERED_AHEAD_H = 3
 _OFTEN = 3  # days
+_UNLIMITED = Limits()
 
 
 class Scene(NamedTuple):
@@ -166,8 +167,7 @@ class _View:
         self._at = at
         self._here = here
         self._position = _fresh_position(at)
-        self._stores: dict[tuple[str, ...], Store | None] = {}
-        self._away: dict[str, float] = {}
+        self._places: dict[tuple[str, ...], tuple[Store | None, float | None]] = {}
         self._open: dict[tuple[str, float | None, bool], bool | None] = {}
         self._said: dict[str, list[Sent]] = {}
         for sent in at.known.sent:
@@ -179,9 +179,8 @@ class _View:
         at, body = self._at, offer.body
         caps = at.ground.brand.policy.caps
         own = self._surroundings.of(offer)
-        store = _store(at, own.stores, own.centre) if own else self._store(body.stores)
-        distance_m = self._distance(store)
-        said = self._said.get(offer.id, ())
+        store, distance_m = self._at_home(own) if own else self._place(body.stores)
+        said = self._said.get(offer.id)
         return Candidate(
             offer_id=offer.id,
             revision=offer.revision,
@@ -192,9 +191,9 @@ class _View:
             hours_hold=_hours_hold(at, offer, store),
             store_open=self._is_open(store, distance_m, ahead=own is not None),
             sky=_sky(at, store) if at.ground.skies else None,
-            left=_left(offer, at.ground.sold.get(offer.id, Sold())),
-            last_sent_at=max((sent.at for sent in said if sent.seen), default=None),
-            said_in_daypart=any((sent.local_date, sent.daypart) == self._here for sent in said),
+            left=_left(offer, at.ground.sold),
+            last_sent_at=_last(said) if said else None,
+            said_in_daypart=self._said_now(said) if said else False,
             refused=offer.id in at.known.refused,
             regular=_regular(at, store),
             taste=self._tastes.word(offer.body.about),
@@ -216,17 +215,24 @@ class _View:
         spans = ((cap.per_day, today), (cap.per_week, week))
         return max(0, min(most - had for most, had in spans if most is not None))
 
-    def _store(self, names: tuple[str, ...]) -> Store | None:
-        if names not in self._stores:
-            self._stores[names] = _store(self._at, self._at.premises.named(names), self._position)
-        return self._stores[names]
+    def _place(self, names: tuple[str, ...]) -> tuple[Store | None, float | None]:
+        """The store that an offer valid at these is about, and how far it is."""
+        if names not in self._places:
+            store = _store(self._at, self._at.premises.named(names), self._position)
+            self._places[names] = store, self._distance(store)
+        return self._places[names]
+
+    def _at_home(self, own: Own) -> tuple[Store | None, float | None]:
+        store = _store(self._at, own.stores, own.centre)
+        return store, self._distance(store)
 
     def _distance(self, store: Store | None) -> float | None:
         if store is None or self._position is None:
             return None
-        if store.id not in self._away:
-            self._away[store.id] = self._at.premises.distance(store, self._position)
-        return self._away[store.id]
+        return self._at.premises.distance(store, self._position)
+
+    def _said_now(self, said: Sequence[Sent]) -> bool:
+        return any((sent.local_date, sent.daypart) == self._here for sent in said)
 
     def _is_open(
         self, store: Store | None, distance_m: float | None, *, ahead: bool
@@ -319,8 +325,15 @@ def _regular(at: Scene, store: Store | None) -> str | None:
     return "never" if not times else "once or twice" if times < _OFTEN else "often"
 
 
-def _left(offer: Offer, sold: Sold) -> int | None:
+def _last(said: Sequence[Sent]) -> datetime | None:
+    return max((sent.at for sent in said if sent.seen), default=None)
+
+
+def _left(offer: Offer, of_offers: Mapping[str, Sold]) -> int | None:
     limits = offer.body.limits
+    if limits == _UNLIMITED:
+        return None
+    sold = of_offers.get(offer.id, Sold())
     left = [
         limit - spent
         for limit, spent in (
