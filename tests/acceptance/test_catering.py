@@ -126,7 +126,7 @@ def test_people_who_work_near_a_store_are_reached_before_they_order(chain: Chain
     decision = until(near.decisions, within_s=20, what="a decision about the worker")[0]
     assert decision["outcome"] == "send", decision
     assert decision["moment"]["cause"] == "habit"
-    assert "works around here on weekdays" in decision["reasons"][0]["text"]
+    assert "You work around here on weekdays" in decision["reasons"][0]["text"]
     (shown,) = until(
         lambda: fcm.inbox(target=near.target), within_s=20, what="the push on the phone"
     )

@@ -78,7 +78,7 @@ def test_a_walk_into_a_fence_becomes_one_push_that_can_be_explained(
     told = house.run("why", "guest-1", "--brand", "walk")
     assert told.code == 0
     assert "SEND" in told.out
-    assert decision["reasons"][0]["text"] in " ".join(told.out.split("\n    "))
+    assert audited["reasons"][0]["text"] in " ".join(told.out.split("\n    "))
     (row,) = house.run("why", phone.customer_id, "--brand", "walk", "--json").json
     assert row["id"] == decision["id"]
 

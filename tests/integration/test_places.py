@@ -27,6 +27,7 @@ from storage import decisions, linking, places
 from storage.engine import Database
 from storage.models import DecisionRow, MomentRow, PlacesRow, PositionRow
 from tests.integration.stage import LATITUDE, LONGITUDE, Stage
+from tests.words import to_the_brand
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
 HOME, WORK, FAR = (LATITUDE + 0.06, LONGITUDE), (LATITUDE + 0.003, LONGITUDE), (61.5, 23.8)
@@ -126,7 +127,7 @@ def test_who_works_near_a_store_is_reached_on_a_weekday_before_ordering(stage: C
 
     assert decision.outcome == Outcome.SEND, decision.reasons
     assert decision.offer == "catering"
-    assert "works around here on weekdays" in decision.reasons[0].text
+    assert "works around here on weekdays" in to_the_brand(decision.reasons[0]).text
     (candidate,) = decision.inputs["context"]["candidates"]
     assert candidate["place"]["distance_m"] in (200.0, 300.0, 400.0, 500.0)
     assert "latitude" not in str(decision.inputs)
@@ -218,7 +219,7 @@ def test_a_withdrawal_deletes_the_place_and_no_push_follows(
     stage.catering()
     device = stage.person()
     stage.work(device)
-    assert "around here" in str(stage.last(device).reasons)
+    assert stage.last(device).reasons[0].args["place"] == "workplace"
     stage.clock.advance(seconds=1)
     (entry,) = stage.say(device.customer_id, purpose, granted=False)
     assert entry.receipt
@@ -229,6 +230,7 @@ def test_a_withdrawal_deletes_the_place_and_no_push_follows(
         keys = tx.execute(sa.select(MomentRow.key)).scalars().all()
     assert told
     assert "around here" not in str(told)
+    assert "workplace" not in str(told)
     assert keys
     assert "workplace" not in str(keys), "a decided moment's key would tell that there was one"
     assert stage.next_one(device) is None
