@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from domain.messages import DeliveryStatus, Outcome
 from domain.people import Mode, TargetKind
 from domain.webhooks import Webhook
 from notifiers.address_guard import AddressGuard, networks
-from notifiers.base import Notifier, Start
+from notifiers.base import Notifier, Start, TimedMultiplexed
 from notifiers.console import ConsoleNotifier
 from notifiers.curl import CurlNotifier
 from notifiers.emulator.account import service_account, write_service_account
@@ -139,6 +140,55 @@ def timed(notifier: Notifier, target: str) -> tuple[Outcome, float]:
     started = time.monotonic()
     outcome = notifier.send(envelope(target))
     return outcome, time.monotonic() - started
+
+
+class TestAsking:
+    def test_a_message_that_only_asks_reaches_no_phone(
+        self, notifier: Notifier, emulator: Emulator
+    ) -> None:
+        outcome = notifier.send(envelope("phone-1", validate_only=True))
+
+        assert (outcome.status, emulator.inbox()) == (ACCEPTED, [])
+        (asked,) = emulator.requests()
+        assert (asked["kind"], asked["target"]) == ("validate", "phone-1")
+        assert notifier.send(envelope("phone-1")).status is ACCEPTED
+        assert len(emulator.inbox()) == posts(emulator) == 1
+
+    @pytest.mark.parametrize(
+        ("changes", "retire"),
+        [
+            pytest.param({"push": push(data={"from": "us"})}, False, id="a bad text"),
+            pytest.param({"target": "invalid-1"}, True, id="a bad token"),
+        ],
+    )
+    def test_what_would_be_refused_is_refused(
+        self, notifier: Notifier, emulator: Emulator, changes: dict[str, Any], retire: bool
+    ) -> None:
+        outcome = notifier.send(envelope(**changes, validate_only=True))
+
+        told = (outcome.status, outcome.error_code, outcome.retire)
+        assert told == (REJECTED, "INVALID_ARGUMENT", retire)
+        assert [each["kind"] for each in emulator.requests()] == ["validate"]
+
+    def test_only_what_is_sent_is_watched(self, emulator: Emulator) -> None:
+        seen: list[Outcome] = []
+        inner = CurlNotifier(accounts={"demo": "anonymous"}, endpoint=emulator.url)
+        watched = TimedMultiplexed(inner, observe=lambda outcome, _: seen.append(outcome))
+        assert watched.validates
+        try:
+            watched.send(envelope(validate_only=True))
+            watched.send(envelope())
+            ended = threading.Event()
+            watched.start(
+                [
+                    Start(envelope(validate_only=True), lambda _: ended.set()),
+                    Start(envelope(), lambda _: None),
+                ]
+            )
+            assert ended.wait(5)
+            assert until(lambda: len(seen) == 2, within_s=5, what="the second")
+        finally:
+            watched.close()
 
 
 class TestOneAttempt:

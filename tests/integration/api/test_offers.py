@@ -4,7 +4,8 @@ import pytest
 
 from domain.access import CredentialKind, Scope
 from domain.offers import OfferKind
-from storage import offers
+from storage import offer_checks, offers
+from storage.offer_checks import Question
 from tests.integration.conftest import World
 
 PLAIN: dict[str, Any] = {
@@ -263,3 +264,25 @@ def test_an_offer_is_sensitive_by_its_words_unless_it_says_otherwise(
     assert saved.json["sensitive"] is sensitive
     told = [line for line in saved.json["warnings"] if line.startswith("/sensitive")]
     assert bool(told) is ((sensitive and "sensitive" not in more) or more.get("title") is not None)
+
+
+def test_an_offer_that_fcm_refused_says_why_until_it_is_saved_anew(world: World) -> None:
+    world.admin.put("/v1/offers/soup", PLAIN)
+    assert world.admin.get("/v1/offers/soup").json["suspended"] is None
+    with world.database.read() as tx:
+        offer = offers.get(tx, brand_id=world.brand.id, external_id="soup")
+    asked = Question(offer_id=offer.id, revision=1, project="p", platform="ios")
+    taken = Question(offer_id=offer.id, revision=1, project="p", platform="android")
+    text = "Invalid value at 'message.data[0].value' (TYPE_STRING), \"Aino\""
+    now = world.clock.now()
+    world.database.write(lambda tx: offer_checks.save(tx, {asked: text, taken: None}, now=now))
+
+    expected = {
+        "reason": "Invalid value at 'message.data[0].value' (TYPE_STRING)",
+        "since": now.isoformat(),
+    }
+    assert world.admin.get("/v1/offers/soup").json["suspended"] == expected
+    assert world.admin.get("/v1/offers").json["data"][0]["suspended"] == expected
+
+    assert world.admin.put("/v1/offers/soup", PLAIN).json["suspended"] is None
+    assert world.admin.get("/v1/offers/soup").json["suspended"] is None

@@ -9,7 +9,8 @@ from domain.messages import Outcome
 from domain.people import Mode
 from domain.policy import Brand
 from domain.settings import Settings
-from notifiers.base import Multiplexed
+from notifiers.base import Multiplexed, Validating
+from scheduler.manners import Pace
 from service.outlets import Outlets
 
 SET_UP = {"fcm_project": "town", "fcm_credentials": "anonymous"}
@@ -62,3 +63,41 @@ def test_without_a_project_there_is_no_way_out_and_test_customers_need_none(
     assert live is None
     assert test
     assert test[0] == "local"
+
+
+@pytest.mark.parametrize(
+    ("settings", "pace"),
+    [
+        pytest.param({}, Pace(), id="at Google's"),
+        pytest.param({"fcm_endpoint": "http://127.0.0.1:9400"}, Pace(quarter_s=0), id="elsewhere"),
+        pytest.param({"fcm_transport": "memory"}, Pace(quarter_s=0), id="nowhere"),
+        pytest.param(
+            {"fcm_endpoint": "http://127.0.0.1:9400", "fcm_quarter_hours": "avoid"}, Pace(),
+            id="elsewhere as at Google's",
+        ),
+        pytest.param(
+            {"fcm_quarter_hours": "ignore", "fcm_quota_per_minute": 1_000_000, "fcm_validate": "never"},
+            Pace(per_minute=1_000_000, quarter_s=0, validates=False), id="as told",
+        ),
+    ],
+)  # fmt: skip
+def test_the_manners_are_those_that_the_endpoint_asks_for(
+    settings: dict[str, Any], pace: Pace
+) -> None:
+    opened = outlets(**settings)
+    opened.close()
+
+    assert opened.pace == pace
+
+
+@pytest.mark.parametrize(
+    ("transport", "validates"), [("curl", True), ("admin", True), ("console", False)]
+)
+def test_fcm_can_be_asked_beforehand_and_a_console_cannot(transport: str, validates: bool) -> None:
+    opened = outlets(fcm_transport=transport, **SET_UP)
+    way = opened.route(brand(), Mode.LIVE)
+    opened.close()
+
+    assert way
+    assert isinstance(way[1], Validating)
+    assert way[1].validates is validates
