@@ -238,4 +238,5 @@ def _limits(found: int, looked_at: int, of: int) -> tuple[float, float]:
         z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)),
     )
     whole = 1 + z * z / n
-    return of * max(0.0, (middle - spread) / whole), of * min(1.0, (middle + spread) / whole)
+    low = (middle - spread) / whole if found else 0.0
+    return of * max(0.0, low), of * min(1.0, (middle + spread) / whole)

@@ -29,7 +29,7 @@ from storage.models import DecisionRow, EventRow
 from tests.conftest import NOON
 from tests.integration.stage import Stage
 
-PEOPLE, DAYS = 120, 6
+PEOPLE, DAYS = 90, 6
 VISITS = {"soup": 0.5, "cake": 0.2, None: 0.1}
 MARGIN, DISCOUNT = 6.0, 1.5
 TRUTH = {
@@ -155,7 +155,7 @@ def explored(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("explored") / "whenabouts.sqlite3"
     path.write_bytes(sqlite_template.read_bytes())
     database = Database(f"sqlite:///{path}")
-    yield lived(Stage(database, ManualClock(NOON)), exploration=0.75, holdout_share=0.0)
+    yield lived(Stage(database, ManualClock(NOON)), exploration=0.9, holdout_share=0.0)
     database.close()
 
 
@@ -238,7 +238,7 @@ def test_without_exploration_there_is_an_answer_only_where_both_agree(stage: Sta
 
 
 def test_the_held_out_tell_what_silence_earns(stage: Stage) -> None:
-    history = lived(stage, people=140, days=3, exploration=0.0, holdout_share=0.5)
+    history = lived(stage, people=120, days=2, exploration=0.0, holdout_share=0.55)
     told = history.simulated(Draft(silent))
     assert told.missing == ()
     assert told.draft
