@@ -9,7 +9,7 @@ from domain.people import Mode
 from service.cli.opening import opened, the_brand
 from service.cli.output import explained, json_option, show_json, show_table
 from service.schemas.days import days
-from service.tally import tally, usual_days
+from service.tally import Funnel, tally, usual_days
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -43,12 +43,36 @@ def stats(
         ["outcome", "reason", "decisions"], [(r.outcome, r.code, r.count) for r in found.reasons]
     )
     show_table(
-        ["offer", "decided", "sent", "accepted", "delivered", "opened", "redeemed"],
         [
-            (f.offer, f.decided, f.sent, f.accepted, f.delivered, f.opened, f.redeemed)
+            "offer",
+            "decided",
+            "sent",
+            "accepted",
+            "delivered",
+            "opened",
+            "redeemed",
+            "FCM's own sum",
+        ],
+        [
+            (
+                f.offer,
+                f.decided,
+                f.sent,
+                f.accepted,
+                f.delivered,
+                f.opened,
+                f.redeemed,
+                _reported(f),
+            )
             for f in found.funnel
         ],
     )
+
+
+def _reported(funnel: Funnel) -> str | None:
+    if funnel.reported_accepted is None:
+        return None
+    return f"{funnel.reported_delivered} of {funnel.reported_accepted}"
 
 
 def _date(given: datetime | None) -> date | None:

@@ -75,6 +75,8 @@ def test_decisions_are_counted_by_day_cause_and_reason_and_offers_to_their_end(s
             "redeemed": 1,
             "dismissed": 0,
             "not_for_me": 0,
+            "reported_accepted": None,
+            "reported_delivered": None,
         }
     ]
 
