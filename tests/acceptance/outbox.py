@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import sqlalchemy as sa
 
 from domain.decisions import Cause, Moment
@@ -79,6 +80,19 @@ def to_come(database: Database) -> int:
 def decisions(database: Database) -> int:
     with database.read() as tx:
         return int(tx.execute(sa.select(sa.func.count()).select_from(DecisionRow)).scalar_one())
+
+
+def choose_at_least_once(tx: Transaction) -> None:
+    """What every brand wants from now on."""
+    for brand in brands.everyone(tx):
+        chosen = msgspec.structs.replace(brand.policy, at_least_once=True)
+        brands.save_policy(tx, brand.id, chosen, expected=None)
+
+
+def messages(database: Database) -> list[str]:
+    """The state of each message, also of those whose phone is gone."""
+    with database.read() as tx:
+        return list(tx.execute(sa.select(MessageRow.state)).scalars())
 
 
 def states(database: Database) -> dict[str, str]:

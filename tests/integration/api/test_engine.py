@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "interruption_price": 0.05,
     "currency": "EUR",
     "keep_fixes_h": 0,
+    "at_least_once": False,
     "devices": "all",
 }
 
@@ -52,6 +53,7 @@ def test_a_brand_begins_with_the_documented_policy(world: World) -> None:
         ({"hold": False, "interruption_price": 0}, {"hold": False, "interruption_price": 0.0}),
         ({"currency": "SEK"}, {"currency": "SEK"}),
         ({"devices": "active"}, {"devices": "active"}),
+        ({"at_least_once": True}, {"at_least_once": True}),
     ],
 )
 def test_a_change_leaves_what_it_does_not_name(
