@@ -48,7 +48,7 @@ def locale_of(wanted: Iterable[str | None]) -> Locale:
     for tag in wanted:
         asked = (tag or "").replace("_", "-")
         if found := negotiate_locale([asked], LANGUAGES, sep="-"):
-            return _with_country(asked, found)
+            return _with_country(asked, found.lower())
     return PLAIN
 
 
@@ -56,5 +56,7 @@ def _with_country(asked: str, language: str) -> Locale:
     try:
         locale = Locale.parse(asked, sep="-")
     except (ValueError, UnknownLocaleError):
+        locale = Locale(language)
+    if locale.language != language:  # Babel keeps what it cannot take apart, as in `DE-`
         locale = Locale(language)
     return PLAIN if str(locale) == "en" else locale

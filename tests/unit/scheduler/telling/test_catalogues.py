@@ -111,6 +111,8 @@ def test_every_condition_that_is_tried_can_be_said() -> None:
         (["zh-Hant-TW"], "en_GB"),
         (["en"], "en_GB"),
         (["en-US"], "en_US"),
+        (["DE-", "fi"], "de"),
+        (["fr-x-secret"], "fr"),
         (["fi\n; DROP", "../../etc/passwd", "e" * 5000], "en_GB"),
         ([], "en_GB"),
     ],
