@@ -151,6 +151,7 @@ class Town:
             "/v1/offers/soup": offer,
             "/v1/customers/c-1": {"first_name": "Aino"},
             "/v1/engine": policy,
+            "/v1/webhooks/mail": {"url": "https://hooks.invalid/"},
         }.items():
             answer = self.admin.put(path, body)
             assert answer.status_code in (200, 201), answer.json
@@ -158,6 +159,7 @@ class Town:
         return {
             **{tag: {"external_id": "kallio"} for tag in ("stores", "geofences")},
             "items": {"sku": "soup"},
+            "webhooks": {"external_id": "mail"},
             "offers": {"external_id": "soup"},
             "customers": {"external_id": "c-1"},
             "decisions": {"decision_id": decision["id"]},
