@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from queue import Empty, SimpleQueue
 from random import Random
@@ -165,13 +165,16 @@ class Dispatcher:
                 together[post.notifier].append(post)
         for notifier, its in together.items():
             if isinstance(notifier, Multiplexed):
-                begun = self._monotonic()
-                notifier.start(
-                    [Start(p.envelope, partial(self._end, p, begun), p.start_by) for p in its]
-                )
+                self._hand_over(notifier, its)
                 continue
             for post in its:
                 self._pool.submit(self._carry_out, post)
+
+    def _hand_over(self, notifier: Multiplexed, posts: Sequence[Post]) -> None:
+        begun = self._monotonic()
+        notifier.start(
+            [Start(post.envelope, partial(self._end, post, begun), post.start_by) for post in posts]
+        )
 
     def _ask(self, post: Post, question: Question) -> None:
         """Asks whether the message would be taken, and starts its POST if so; on a thread of the pool."""
@@ -181,11 +184,14 @@ class Dispatcher:
         try:
             if begun <= post.start_by:
                 self.manners.took_one(envelope.project)
-                outcome = post.notifier.send(envelope)
+                outcome = _asked(post, envelope)
+            if outcome:
                 self.manners.note(envelope, outcome, begun=begun)
         except Exception:  # noqa: BLE001 - one failed question must not end the thread
             _log.exception("question_failed", delivery_id=envelope.delivery_id)
         match self._proving.answered(question, outcome):
+            case Proof.PASSED if isinstance(post.notifier, Multiplexed):
+                self._hand_over(post.notifier, [post])
             case Proof.PASSED:
                 self._carry_out(post)
             case Proof.OF_THE_TARGET:
@@ -275,6 +281,15 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 - the others are still to be recorded
                 delivery_id = one.post.envelope.delivery_id
                 _log.exception("delivery_not_recorded", delivery_id=delivery_id)
+
+
+def _asked(post: Post, envelope: Envelope) -> Outcome | None:
+    """What the push service says of the message; None where it could not be asked while its POST might start."""
+    if not isinstance(post.notifier, Multiplexed):
+        return post.notifier.send(envelope)
+    ended: Future[Outcome | None] = Future()
+    post.notifier.start([Start(envelope, ended.set_result, post.start_by)])
+    return ended.result()
 
 
 def _spared(batch: Sequence[_Ended], brake: Brake) -> list[_Ended]:
