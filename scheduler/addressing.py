@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain.people import Permission
 from domain.policy import Devices
 from storage import targets
-from storage.deliveries import Addressee
+from storage.addressees import Addressee
 from storage.engine import Transaction
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -21,8 +21,9 @@ from scheduler.manners import Placed, Turn
 from scheduler.pacing import PROMPT
 from scheduler.proving import ASKED_S, Proving, Stand
 from scheduler.rerouting import Hook, Rerouted, Rerouting, reroute
-from storage import brands, deliveries, messages
-from storage.deliveries import Addressee, Intent, Unsent
+from storage import addressees, brands, deliveries, messages
+from storage.addressees import Addressee
+from storage.deliveries import Intent, Unsent
 from storage.engine import Transaction
 from storage.messages import Lane, Queued
 from storage.offer_checks import Question
@@ -280,7 +281,7 @@ def _targets(
     tx: Transaction, queued: Sequence[Queued], now: datetime
 ) -> Mapping[str, Sequence[Addressee]]:
     """By message id, the devices that it is to go to."""
-    found = deliveries.addressees(tx, [q.message for q in queued], now=now)
+    found = addressees.of_messages(tx, [q.message for q in queued], now=now)
     owners = brands.of_many(tx, {q.message.brand_id for q in queued})
     policies = {q.message.id: owners[q.message.brand_id].policy.devices for q in queued}
     return addressed(tx, found, policies)

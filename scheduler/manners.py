@@ -12,7 +12,7 @@ from domain.values import Value
 from scheduler import pacing
 from scheduler.pacing import Figures, Governor
 from scheduler.patience import Breaker, Line, Patience
-from storage.deliveries import Addressee
+from storage.addressees import Addressee
 
 QUARTER_S = 120.0  # Firebase's own figure
 _LOOK_AGAIN_S = 5.0  # whether who rests may be asked again

@@ -8,7 +8,7 @@ from domain.people import Platform, Target, TargetKind
 from domain.webhooks import Webhook, chosen
 from notifiers.base import Notifier
 from storage import webhooks
-from storage.deliveries import Addressee
+from storage.addressees import Addressee
 from storage.engine import Transaction
 from storage.messages import Queued
 

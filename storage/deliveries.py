@@ -5,7 +5,7 @@ device, so that nothing is ever posted twice. Everything here works on batches, 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,33 +15,17 @@ from sqlalchemy.dialects import postgresql
 
 from domain.ids import new_id
 from domain.messages import DeliveryStatus, Message, MessageState, Outcome
-from domain.people import (
-    ANDROID_EXPIRES_AFTER,
-    Mode,
-    Permission,
-    Platform,
-    Target,
-    TargetKind,
-)
+from domain.people import Mode
 from domain.values import Value
-from storage import targets, webhooks
+from storage import addressees, targets, webhooks
+from storage.addressees import Addressee
 from storage.engine import Transaction
-from storage.models import DeliveryRow, DeviceRow, MessageRow
+from storage.models import DeliveryRow, MessageRow
 from storage.models.base import Id, UtcTime
 from storage.sql import among, array_of, lease_now
 
 UNFINISHED = (MessageState.QUEUED, MessageState.SENDING)
 _LONGEST_DETAIL = 300
-
-
-class Addressee(Value):
-    """A live device that a message goes to."""
-
-    device_id: str
-    platform: Platform
-    target: Target
-    permission: Permission = Permission.UNKNOWN
-    last_seen_at: datetime | None = None
 
 
 class Intent(Value):
@@ -60,34 +44,6 @@ class Unsent(Value):
     reason: str
 
 
-_ADDRESSEES = (
-    sa.select(
-        MessageRow.id.label("message_id"),
-        DeviceRow.id,
-        DeviceRow.platform,
-        DeviceRow.target_kind,
-        DeviceRow.target_value,
-        DeviceRow.push_permission,
-        DeviceRow.last_seen_at,
-    )
-    .join(DeviceRow, DeviceRow.customer_id == MessageRow.customer_id)
-    .outerjoin(
-        DeliveryRow,
-        sa.and_(DeliveryRow.message_id == MessageRow.id, DeliveryRow.device_id == DeviceRow.id),
-    )
-    .where(
-        DeliveryRow.id.is_(None),
-        DeviceRow.retired_at.is_(None),
-        DeviceRow.target_value.is_not(None),
-    )
-    .where(DeviceRow.push_permission != Permission.DENIED)
-    .where(
-        sa.or_(
-            DeviceRow.platform != Platform.ANDROID,
-            DeviceRow.last_seen_at >= sa.bindparam("android_since", type_=UtcTime),
-        )
-    )
-)
 # Told what it wrote, SQLAlchemy sends a batch of rows as one statement.
 _ADD = sa.insert(DeliveryRow).returning(DeliveryRow.id)
 
@@ -189,29 +145,6 @@ def _ending(pairs: Any) -> Any:
 _END = {"postgresql": _ending(sa.func.json_each_text), "sqlite": _ending(sa.func.json_each)}
 
 
-def addressees(
-    tx: Transaction, messages: Iterable[Message], *, now: datetime
-) -> dict[str, list[Addressee]]:
-    """By message id, its customer's live devices that allow push and have no delivery of it yet; not one whose
-    registration FCM has let expire.
-    """
-    found: defaultdict[str, list[Addressee]] = defaultdict(list)
-    ids = [message.id for message in messages]
-    given = {"android_since": now - ANDROID_EXPIRES_AFTER}
-    rows: Sequence[Any] = tx.execute(_ADDRESSEES.where(among(tx, MessageRow.id, ids)), given).all()
-    for message_id, device_id, platform, kind, value, permission, last_seen_at in rows:
-        found[message_id].append(
-            Addressee(
-                device_id=device_id,
-                platform=Platform(platform),
-                target=Target(kind=TargetKind(kind), value=value),
-                permission=Permission(permission),
-                last_seen_at=last_seen_at,
-            )
-        )
-    return found
-
-
 def intend(
     tx: Transaction,
     wanted: Sequence[tuple[Message, Sequence[Addressee]]],
@@ -244,7 +177,7 @@ def close_unsent(tx: Transaction, unsent: Sequence[Unsent], *, now: datetime) ->
     """Ends messages that will not be posted: cancelled or expired, at each device they were meant for."""
     if not unsent:
         return
-    meant = addressees(tx, [each.message for each in unsent], now=now)
+    meant = addressees.of_messages(tx, [each.message for each in unsent], now=now)
     rows = [
         _closed(each, device, now) for each in unsent for device in meant.get(each.message.id, ())
     ]

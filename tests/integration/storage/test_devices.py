@@ -11,7 +11,7 @@ from domain.clock import ManualClock
 from domain.errors import Unauthenticated
 from domain.messages import MessageState
 from domain.people import Device, Mode, Permission, Purpose, Target, TargetKind
-from storage import consents, customers, deliveries, devices, keys, messages
+from storage import addressees, consents, customers, devices, keys, messages
 from storage.devices import Registered
 from storage.engine import Database
 from storage.models import DeviceRow, PositionRow, VisitRow
@@ -278,7 +278,7 @@ def test_what_waited_for_a_device_is_not_sent_to_it_once_it_signed_out(town: Tow
     with town.database.read() as tx:
         (lane,) = messages.waiting(tx, now=town.clock.now())
         (queued,) = messages.claim(tx, lane, now=town.clock.now(), limit=9)
-        found = deliveries.addressees(tx, [queued.message], now=town.clock.now())
+        found = addressees.of_messages(tx, [queued.message], now=town.clock.now())
     assert [each.device_id for each in found[queued.message.id]] == [tablet.id]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from domain.people import Permission, Platform, Target, TargetKind
 from scheduler.addressing import active
-from storage.deliveries import Addressee
+from storage.addressees import Addressee
 
 NOW = datetime(2026, 5, 6, 9, 0, tzinfo=UTC)
 GRANTED, UNKNOWN = Permission.GRANTED, Permission.UNKNOWN

@@ -9,7 +9,7 @@ from domain.ids import new_id
 from domain.messages import DeliveryStatus, Envelope, Outcome, Push
 from domain.people import Platform, Target, TargetKind
 from scheduler.manners import Manners, Pace, Placed, Turn
-from storage.deliveries import Addressee
+from storage.addressees import Addressee
 
 NOON = datetime(2026, 5, 6, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
