@@ -17,7 +17,7 @@ from domain.offers import Limits
 from domain.people import Device, Mode, Purpose
 from scheduler import events, learned
 from scheduler.closing import LATE, Closing
-from scheduler.learned import Lesson
+from scheduler.learned import Everybodys, Lesson, Remembered
 from storage import erasure, learning, linking, moments, withdrawal
 from storage.engine import Database, Transaction
 from storage.models import EvidenceRow, MessageRow, OpenDecisionRow, PersonEvidenceRow
@@ -93,6 +93,28 @@ def school(database: Database, clock: ManualClock) -> School:
 @pytest.fixture
 def small(sqlite_database: Database, clock: ManualClock) -> School:
     return School(sqlite_database, clock)
+
+
+def test_what_everybody_taught_is_read_anew_only_once_somebody_taught(school: School) -> None:
+    remembered, now = Remembered(), school.clock.now()
+
+    def load() -> Everybodys:
+        return school.write(lambda tx: remembered.load(tx, school.brand.id, now=now))
+
+    def teach(pull: float) -> None:
+        more = {SOUP: Evidence(pull=pull, weight=2.0, day=learning.day_of(now))}
+        school.write(lambda tx: learning.add_shared(tx, school.brand.id, more))
+
+    teach(1.0)
+    before = load()
+    assert load() is before
+    teach(1.0)
+    after = load()
+    assert after.terms["offer"]["soup"] > before.terms["offer"]["soup"]
+    assert after.revision == before.revision + 1
+    remembered.forget()
+    assert load() == after
+    assert load() is not after
 
 
 def test_silence_teaches_when_its_time_is_over_and_not_before(school: School) -> None:

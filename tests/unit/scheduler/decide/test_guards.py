@@ -133,6 +133,8 @@ def test_a_rule_on_the_person_silences_with_its_code(
 ) -> None:
     found = guards.on_person(context(**person), policy(**rules))
     assert [reason.code for reason in found] == codes
+    assert set(codes) <= set(guards.ASKED)
+    assert guards.forbade(found) == bool(codes)
     told = [to_the_person(reason) for reason in found]
     assert all(each.text and each.would_change for each in told)
 
