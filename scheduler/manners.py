@@ -96,7 +96,8 @@ class Turn:
         self._pace = pace
         self._random = random
         self._left: dict[str, list[float]] = {}  # posts, and bulk among them
-        self._platforms: dict[Line, float] = {}
+        self._resting: set[str] = set()
+        self._lines: dict[Line, float] = {}
         self.taken: Counter[str] = Counter()
         self.taken_bulk: Counter[str] = Counter()
         self.tried: set[Line] = set()
@@ -105,7 +106,7 @@ class Turn:
         """The same as long as nothing was placed: for who takes back what was."""
         other = copy(self)
         other._left = {project: list(left) for project, left in self._left.items()}
-        other._platforms = dict(self._platforms)
+        other._lines = dict(self._lines)
         other.taken, other.taken_bulk = copy(self.taken), copy(self.taken_bulk)
         other.tried = set(self.tried)
         return other
@@ -127,10 +128,9 @@ class Turn:
     def place_hooked(self, project: str, to: Sequence[Addressee], *, now: datetime) -> Placed:
         """To a webhook, which has no pace, but rests when it does not answer well."""
         line = Line(project)
-        left = self._platforms.setdefault(line, self._patience.admits(project))
-        if left < 1:
+        if self._admitted(line) < 1:
             return Placed(wait_until=now + timedelta(seconds=_LOOK_AGAIN_S))
-        self._platforms[line] = left - 1
+        self._lines[line] -= 1
         self.tried.add(line)
         return Placed(to=to)
 
@@ -144,11 +144,12 @@ class Turn:
         now: datetime,
     ) -> Placed:
         """Takes places for the POSTs of one message, where it may go now."""
-        if not self._patience.admits(project):
+        self._allowed(project)
+        if project in self._resting:
             return self._later(_LOOK_AGAIN_S, expires_at, now)
         if bulk and (wait_s := self._quarter(expires_at, now)):
             return self._later(wait_s, expires_at, now)
-        going = tuple(each for each in to if self._platform(project, each) >= 1)
+        going = tuple(e for e in to if self._admitted(Line(project, e.platform.value)) >= 1)
         if not going:
             lines = [Line(project, each.platform) for each in to]
             wait_s = min(self._patience.rest_s(*line) for line in lines)
@@ -166,12 +167,16 @@ class Turn:
         if project not in self._left:
             allowance = self._governor.allowance(project)
             one = self._patience.admits(project)
+            if not one:
+                self._resting.add(project)
             self._left[project] = [min(allowance.posts, one), min(allowance.bulk, one)]
         return self._left[project]
 
-    def _platform(self, project: str, addressee: Addressee) -> float:
-        line = Line(project, addressee.platform.value)
-        return self._platforms.setdefault(line, self._patience.admits(*line))
+    def _admitted(self, line: Line) -> float:
+        """How many messages of a platform, or to a webhook, may go yet."""
+        if line not in self._lines:
+            self._lines[line] = self._patience.admits(*line)
+        return self._lines[line]
 
     def _take(self, project: str, posts: int, *, bulk: bool) -> bool:
         """All of a message's POSTs or none. Who has more devices than ever fit together goes first and alone."""
@@ -189,7 +194,7 @@ class Turn:
         self.tried.add(Line(project))
         for each in going:
             line = Line(project, each.platform.value)
-            self._platforms[line] -= 1
+            self._lines[line] -= 1
             self.tried.add(line)
 
     def _later(self, wait_s: float, expires_at: datetime, now: datetime) -> Placed:

@@ -199,19 +199,22 @@ class _Answers:
     """Counts of the last seconds' answers. That the p95 is above half a second means that over 5 % took longer."""
 
     def __init__(self) -> None:
-        self._seconds: deque[list[int]] = deque()  # [second, answers, errors, slow ones]
+        self._seconds: deque[tuple[int, list[int]]] = deque()
+        self._all = [0, 0, 0]  # answers, errors, slow ones
 
     def add(self, outcome: Outcome, *, slow: bool, now: float) -> None:
         second = int(now)
         if not self._seconds or self._seconds[-1][0] != second:
-            self._seconds.append([second, 0, 0, 0])
-        last = self._seconds[-1]
-        last[1] += 1
-        last[2] += outcome.status in (DeliveryStatus.UNAVAILABLE, DeliveryStatus.UNKNOWN)
-        last[3] += slow
+            self._seconds.append((second, [0, 0, 0]))
+        failed = outcome.status in (DeliveryStatus.UNAVAILABLE, DeliveryStatus.UNKNOWN)
+        for counts in (self._all, self._seconds[-1][1]):
+            counts[0] += 1
+            counts[1] += failed
+            counts[2] += slow
 
     def are_bad(self, now: float) -> bool:
         while self._seconds and self._seconds[0][0] <= now - _WINDOW_S:
-            self._seconds.popleft()
-        answers, errors, slow = (sum(each[n] for each in self._seconds) for n in (1, 2, 3))
+            _, old = self._seconds.popleft()
+            self._all = [n - m for n, m in zip(self._all, old, strict=True)]
+        answers, errors, slow = self._all
         return answers >= _ENOUGH and (errors > _TOO_BAD * answers or slow > _TOO_SLOW * answers)

@@ -57,6 +57,9 @@ class _Standing(Value):
     tried_at: float = -inf  # when a message last went ahead
 
 
+_WELL = _Standing()
+
+
 class Patience:
     """Remembers for each project and platform whether it is to be left alone. Safe for many threads."""
 
@@ -104,9 +107,10 @@ class Patience:
 
     def _note(self, line: Line, outcome: Outcome, begun: float) -> None:
         with self._lock:
-            before = self._standings.get(line, _Standing())
+            before = self._standings.get(line, _WELL)
             if outcome.status is DeliveryStatus.ACCEPTED:
-                self._standings[line] = _after_success(before, begun)
+                if before is not _WELL or line not in self._standings:
+                    self._standings[line] = _after_success(before, begun)
             else:
                 self._standings[line] = self._after(_counted(before, outcome, begun), outcome)
 
@@ -157,7 +161,7 @@ def _after_success(before: _Standing, begun: float) -> _Standing:
     """A wait that was asked for goes on: answers of POSTs that were under way may still come in."""
     if before.trying and begun < before.until:
         return before
-    return _Standing(until=before.until)
+    return _Standing(until=before.until) if before.until else _WELL
 
 
 def _counted(before: _Standing, outcome: Outcome, begun: float) -> _Standing:
