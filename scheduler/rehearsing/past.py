@@ -21,6 +21,7 @@ from scheduler.decide import guards
 from scheduler.decide.choose import Verdict, decide
 from scheduler.decide.score import Model
 from scheduler.rehearsing import judging
+from scheduler.rehearsing.batches import uncollected
 from scheduler.rehearsing.funnel import (
     FAILED,
     NO_MOMENT,
@@ -78,14 +79,15 @@ def rehearse(database: Database, then: Then, funnel: Funnel, counts: Counts) -> 
     """Counts everybody in; yields how many customers are done after each batch."""
     done, after = 0, None
     while True:
-        with database.read() as tx:
-            found = rehearsal.people(
-                tx, brand_id=then.brand.id, mode=then.mode, after=after, limit=BATCH
-            )
-            names = {id_: name for id_, name in found if sampled(id_, then.share)}
-            cases = load(tx, then.archive, names, then.window)
-        for whose, name in names.items():
-            _Person(then, whose, name, counts).live(cases.get(whose, ()), funnel)
+        with uncollected():
+            with database.read() as tx:
+                found = rehearsal.people(
+                    tx, brand_id=then.brand.id, mode=then.mode, after=after, limit=BATCH
+                )
+                names = {id_: name for id_, name in found if sampled(id_, then.share)}
+                cases = load(tx, then.archive, names, then.window)
+            for whose, name in names.items():
+                _Person(then, whose, name, counts).live(cases.get(whose, ()), funnel)
         done += len(found)
         yield done
         if len(found) < BATCH:

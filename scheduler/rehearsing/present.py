@@ -29,6 +29,7 @@ from scheduler.learned import believing
 from scheduler.loading import scenes
 from scheduler.moments import LIFE
 from scheduler.rehearsing import judging
+from scheduler.rehearsing.batches import uncollected
 from scheduler.rehearsing.funnel import FAILED, NO_MOMENT, Example, Fate, Found, Funnel
 from scheduler.rehearsing.sampling import sampled
 from storage import rehearsal, slots
@@ -62,14 +63,15 @@ def rehearse(database: Database, now: Now, funnel: Funnel) -> Iterator[int]:
     """Counts everybody in; yields how many customers are done after each batch."""
     stage, done, after = _Stage(database, now), 0, None
     while True:
-        with database.read() as tx:
-            found = rehearsal.people(
-                tx, brand_id=now.brand.id, mode=now.mode, after=after, limit=BATCH
-            )
-            names = {id_: name for id_, name in found if sampled(id_, now.share)}
-            loaded = stage.load(tx, names)
-        for at in build.foretold(loaded):
-            stage.judge(at, names, funnel)
+        with uncollected():
+            with database.read() as tx:
+                found = rehearsal.people(
+                    tx, brand_id=now.brand.id, mode=now.mode, after=after, limit=BATCH
+                )
+                names = {id_: name for id_, name in found if sampled(id_, now.share)}
+                loaded = stage.load(tx, names)
+            for at in build.foretold(loaded):
+                stage.judge(at, names, funnel)
         done += len(found)
         yield done
         if len(found) < BATCH:

@@ -16,6 +16,7 @@ from domain.values import Value
 from scheduler.decide.score import Model
 from scheduler.learn import off_policy
 from scheduler.learn.off_policy import LEAST_ESS, Estimate, Estimates, Lack, Log, Support
+from scheduler.rehearsing.batches import uncollected
 from scheduler.rehearsing.dry_run import Progress
 from scheduler.rehearsing.past import load
 from scheduler.rehearsing.recorded import Archive, Window
@@ -96,7 +97,8 @@ class Simulation:
             of = rehearsal.how_many(tx, brand_id=self._brand.id, mode=Mode.LIVE)
         done, after = 0, None
         while True:
-            done, after, more = self._batch(done, after)
+            with uncollected():
+                done, after, more = self._batch(done, after)
             yield Progress(done=done, of=max(done, of))
             if not more:
                 break
