@@ -208,6 +208,8 @@ def _sdk(
         app
     )  # the SDK has no public way to another address
     service._fcm_url = f"{endpoint}/v1/projects/{PROJECT}/messages:send"
+    session = service._client.session  # its hundred connections are for Google's address alone
+    session.mount(endpoint, session.get_adapter("https://fcm.googleapis.com"))
     watch = Stopwatch(many)
     for begin in range(0, many, BATCH):
         batch = [encode(envelope(number)) for number in range(begin, begin + BATCH)]

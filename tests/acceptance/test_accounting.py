@@ -6,6 +6,7 @@ The whole path over real HTTP/2 and TLS: the outbox, the dispatcher, the `curl` 
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -93,7 +94,8 @@ def far(emulator: Emulator, certificate: tuple[ssl.SSLContext, str]) -> Far:
     return Far(emulator.url, certificate[1])
 
 
-def sending(database: Database, emulator: Emulator, far: Far, target: str) -> Sending:
+@contextmanager
+def sending(database: Database, emulator: Emulator, far: Far, target: str) -> Iterator[Sending]:
     """One person's message, decided and waiting."""
     outbox.fill(database, [target])
     clock = ManualClock(SystemClock().now())
@@ -112,7 +114,9 @@ def sending(database: Database, emulator: Emulator, far: Far, target: str) -> Se
     )
     engine = Engine(database=database, clock=clock, weather_max_age=timedelta(hours=1))
     assert engine.tick() == 1
-    return Sending(database, emulator, dispatcher, clock, notifier)
+    yield Sending(database, emulator, dispatcher, clock, notifier)
+    assert dispatcher.close(within_s=5)
+    notifier.close()
 
 
 @pytest.mark.parametrize(
@@ -137,37 +141,37 @@ def test_one_post_and_one_final_state_whatever_comes_back(
     state: str,
     end: tuple[str, str | None],
 ) -> None:
-    at = sending(sqlite_database, emulator, far, target)
-    until(at.settled, within_s=10, what="a final state")
-    at.pass_time()
+    with sending(sqlite_database, emulator, far, target) as at:
+        until(at.settled, within_s=10, what="a final state")
+        at.pass_time()
 
-    assert outbox.messages(at.database) == [state]
-    assert at.ends == [end]
-    assert at.posts(target) == 1, "neither libcurl nor the dispatcher says it twice"
+        assert outbox.messages(at.database) == [state]
+        assert at.ends == [end]
+        assert at.posts(target) == 1, "neither libcurl nor the dispatcher says it twice"
 
 
 @pytest.mark.parametrize("target", ["goaway-1", "refused-1"])
 def test_what_the_far_end_did_not_look_at_is_posted_again_and_accepted_once(
     sqlite_database: Database, emulator: Emulator, far: Far, target: str
 ) -> None:
-    at = sending(sqlite_database, emulator, far, target)
-    until(at.settled, within_s=10, what="a final state")
-    at.pass_time()
+    with sending(sqlite_database, emulator, far, target) as at:
+        until(at.settled, within_s=10, what="a final state")
+        at.pass_time()
 
-    accepted = [r for r in emulator.requests(kind="send", target=target) if r["message_id"]]
-    assert (outbox.messages(at.database), len(accepted)) in [(["sent"], 1), (["unknown"], 0)]
+        accepted = [r for r in emulator.requests(kind="send", target=target) if r["message_id"]]
+        assert (outbox.messages(at.database), len(accepted)) in [(["sent"], 1), (["unknown"], 0)]
 
 
 def test_where_nobody_can_have_seen_it_the_message_failed_for_certain(
     sqlite_database: Database, emulator: Emulator, far: Far, unreachable: Far
 ) -> None:
-    at = sending(sqlite_database, emulator, unreachable, "phone-1")
-    until(at.settled, within_s=10, what="a final state")
-    at.pass_time()
+    with sending(sqlite_database, emulator, unreachable, "phone-1") as at:
+        until(at.settled, within_s=10, what="a final state")
+        at.pass_time()
 
-    assert outbox.messages(at.database) == ["failed"]
-    assert at.ends == [("unavailable", "NOT_REACHED")]
-    assert at.posts("phone-1") == 0
+        assert outbox.messages(at.database) == ["failed"]
+        assert at.ends == [("unavailable", "NOT_REACHED")]
+        assert at.posts("phone-1") == 0
 
 
 @pytest.fixture(params=["DNS failure", "TLS failure", "closed port"])
@@ -187,12 +191,12 @@ def test_a_connection_gone_silent_costs_its_message_alone(
 ) -> None:
     with Line(emulator.url) as line:
         silent = far._replace(endpoint=line.url.replace("http:", "https:"))
-        at = sending(sqlite_database, emulator, silent, "phone-1")
-        first = msgspec.structs.replace(envelope("before"), project="town")
-        assert at.notifier.send(first).status is DeliveryStatus.ACCEPTED
-        line.go_silent()
-        until(at.settled, within_s=10, what="a final state")
-        at.pass_time()
+        with sending(sqlite_database, emulator, silent, "phone-1") as at:
+            first = msgspec.structs.replace(envelope("before"), project="town")
+            assert at.notifier.send(first).status is DeliveryStatus.ACCEPTED
+            line.go_silent()
+            until(at.settled, within_s=10, what="a final state")
+            at.pass_time()
 
     assert outbox.messages(at.database) == ["unknown"], "half a connection takes what is sent"
     assert at.ends == [("unknown", "TIMEOUT")]
@@ -202,12 +206,12 @@ def test_a_connection_gone_silent_costs_its_message_alone(
 def test_at_least_once_posts_a_lost_message_again_under_the_same_collapse_id(
     sqlite_database: Database, emulator: Emulator, far: Far
 ) -> None:
-    at = sending(sqlite_database, emulator, far, "lost-1")
-    at.database.write(outbox.choose_at_least_once)
-    until(at.settled, within_s=10, what="a final state")
-    at.pass_time()
+    with sending(sqlite_database, emulator, far, "lost-1") as at:
+        at.database.write(outbox.choose_at_least_once)
+        until(at.settled, within_s=10, what="a final state")
+        at.pass_time()
 
-    assert outbox.messages(at.database) == ["unknown"], "the last answer was lost too"
-    sent = emulator.inbox(target="lost-1")
-    assert len(sent) == 1, "on the phone each copy replaced the one before"
-    assert at.posts("lost-1") == 1 + MOST_RESENDS
+        assert outbox.messages(at.database) == ["unknown"], "the last answer was lost too"
+        sent = emulator.inbox(target="lost-1")
+        assert len(sent) == 1, "on the phone each copy replaced the one before"
+        assert at.posts("lost-1") == 1 + MOST_RESENDS
