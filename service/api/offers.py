@@ -10,7 +10,6 @@ from domain.errors import Fault, Invalid
 from domain.ids import new_id
 from domain.messages import Interruption
 from domain.offers import Offer, OfferBody
-from domain.people import sensitive_word
 from notifiers.payload import PAYLOAD_LIMIT, encoded_size
 from scheduler import templates
 from service.auth import Authenticator
@@ -19,7 +18,7 @@ from service.paging import after, page
 from service.parts import Parts
 from service.revisions import etag, expected, gone, saved
 from service.schemas.base import PageQuery, page_of, value_of
-from service.schemas.offers import OfferSchema
+from service.schemas.offers import OfferSchema, sensitive_in
 from storage import offer_checks, offers
 from storage.offer_checks import Suspension
 
@@ -104,11 +103,7 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
 
 def checked(body: dict[str, Any], external_id: str, public_url: str | None) -> OfferBody:
     """The offer that a validated body is; Invalid where its texts cannot be made or FCM would not carry them."""
-    wanted = value_of({**body, "sensitive": False}, OfferBody)
-    is_sensitive = body.get("sensitive")
-    if is_sensitive is None:
-        is_sensitive = bool(_sensitive_word(wanted))
-    wanted = msgspec.structs.replace(wanted, sensitive=is_sensitive)
+    wanted = value_of(body, OfferBody)
     templates.check(wanted)
     _refuse_too_long(wanted, external_id, public_url or "")
     return wanted
@@ -128,7 +123,7 @@ def _warnings(body: OfferBody) -> list[str]:
             "/push/interruption_level: Apple keeps time-sensitive for what ends within the hour, and people turn it "
             "off for apps that do not: lower `life.ttl_s`, or say active."
         )
-    if body.sensitive and (word := _sensitive_word(body)):
+    if body.sensitive and (word := sensitive_in(msgspec.to_builtins(body))):
         found.append(
             f"/sensitive: Because of the word {word!r} it is said only to people who declared an interest in what it is "
             "about; say false if others may see it on their phones."
@@ -139,13 +134,6 @@ def _warnings(body: OfferBody) -> list[str]:
             "/when/place/within_m: Homes and workplaces are known to about 350 m: give 1000 or more."
         )
     return found
-
-
-def _sensitive_word(body: OfferBody) -> str | None:
-    """The first word of the texts, or of what it is about, that tells of health, faith and the like."""
-    about = (*body.about.items, *body.about.categories, *body.about.services)
-    said = (*body.title.values(), *body.body.values(), *about)
-    return next((word for text in said if (word := sensitive_word(text))), None)
 
 
 def _refuse_too_long(body: OfferBody, external_id: str, public_url: str) -> None:

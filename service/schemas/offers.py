@@ -1,3 +1,4 @@
+from itertools import chain
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -7,6 +8,7 @@ from babel.numbers import is_currency
 from domain.decisions import Cause
 from domain.messages import Interruption
 from domain.offers import OfferKind, WeatherWord
+from domain.people import sensitive_word
 from notifiers.payload import reserved_keys
 from service.schemas import fields
 from service.schemas.base import AdminSchema
@@ -265,6 +267,12 @@ class SuspensionSchema(AdminSchema):
     since = ma.fields.AwareDateTime()
 
 
+def sensitive_in(body: dict[str, Any]) -> str | None:
+    """The first word of an offer's texts, or of what it is about, that tells of health, faith and the like."""
+    said = (*body["title"].values(), *body["body"].values(), *chain(*body["about"].values()))
+    return next((word for text in said if (word := sensitive_word(text))), None)
+
+
 class OfferSchema(AdminSchema):
     """What could be said to a person, under which conditions, how often, and for how long."""
 
@@ -309,6 +317,12 @@ class OfferSchema(AdminSchema):
         if not isinstance(body, dict):
             return body
         return {name: value for name, value in body.items() if name != "suspended"}
+
+    @ma.post_load
+    def _sensitive_by_its_words(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if body["sensitive"] is None:
+            body["sensitive"] = sensitive_in(body) is not None
+        return body
 
     @ma.validates("data")
     def _keys_are_free(self, data: dict[str, str], **_: Any) -> None:
