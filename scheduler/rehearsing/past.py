@@ -161,8 +161,10 @@ class _Person:
             return Found(PRUNED)
         try:
             found = self._again(case)
-        except Exception:  # noqa: BLE001 - one person's data cannot stop the others, as in the engine
-            _log.exception("not_rehearsed", decision_id=case.recorded.decision.id)
+        except Exception as error:  # noqa: BLE001 - one person's data cannot stop the others, as in the engine
+            if not self._counts.failed:  # one of them tells enough
+                found_in = case.recorded.decision.id
+                _log.error("not_rehearsed", decision_id=found_in, error=type(error).__name__)
             found = Found(FAILED)
         self._counts.failed += found.fate == FAILED
         return found

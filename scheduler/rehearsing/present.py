@@ -143,8 +143,9 @@ class _Stage:
         whose = at.known.customer.id
         try:
             found = self._found(at)
-        except Exception:  # noqa: BLE001 - one person's data cannot stop the others, as in the engine
-            _log.exception("not_rehearsed", customer_id=whose)
+        except Exception as error:  # noqa: BLE001 - one person's data cannot stop the others, as in the engine
+            if funnel.wants(FAILED):  # one of them tells enough
+                _log.error("not_rehearsed", customer_id=whose, error=type(error).__name__)
             found = Found(FAILED)
         fate = found.fate
         funnel.add(fate, (fate.send._replace(customer_id=whose),) if fate.send else ())

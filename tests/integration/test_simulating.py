@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from domain.clock import ManualClock
 from domain.decisions import Cause, Decision, Moment, Outcome
 from domain.ids import new_id
-from domain.offers import Audience, Offer
+from domain.offers import Audience, Offer, OfferValue
 from domain.people import Device, Mode
 from domain.policy import Policy
 from scheduler.rehearsing.recorded import Window
@@ -31,7 +31,7 @@ from tests.integration.stage import Stage
 
 PEOPLE, DAYS = 90, 6
 VISITS = {"soup": 0.5, "cake": 0.2, None: 0.1}
-MARGIN, DISCOUNT = 6.0, 1.5
+MARGIN, DISCOUNT = 60.0, 1.5
 TRUTH = {
     "soup": PER * VISITS["soup"] * (MARGIN - DISCOUNT),
     "cake": PER * VISITS["cake"] * (MARGIN - DISCOUNT),
@@ -83,7 +83,7 @@ def lived(stage: Stage, people: int = PEOPLE, days: int = DAYS, **policy: Any) -
     """
     stage.rule(**policy)
     for name in ("soup", "cake"):
-        stage.offer(name)
+        stage.offer(name, value=OfferValue(margin=MARGIN, discount=DISCOUNT))
     devices = [stage.person() for _ in range(people)]
     since, number = stage.clock.now(), 0
     for _ in range(days):
@@ -204,7 +204,7 @@ def test_what_was_never_said_gets_no_answer(explored: History) -> None:
         external_id="feast",
         revision=0,
         body=msgspec.structs.replace(
-            plain, audience=Audience(), value=msgspec.structs.replace(plain.value, margin=90.0)
+            plain, audience=Audience(), value=msgspec.structs.replace(plain.value, margin=900.0)
         ),
     )
     told = explored.first(2).simulated(Draft(greedy, (new,)))
@@ -300,7 +300,7 @@ class TestTheCommand:
             "kind": "discount",
             "title": {"en": "Feast"},
             "body": {"en": "All you can eat"},
-            "value": {"margin": 90},
+            "value": {"margin": 900},
         }
         found = self.run(explored, "--offer", self.file(tmp_path, offer))
         assert found.exit_code == 3, found.output

@@ -27,7 +27,7 @@ BUNS = {
     "kind": "discount",
     "title": {"en": "Buns"},
     "body": {"en": "Fresh at four."},
-    "value": {"margin": 6, "discount": 1.5},
+    "value": {"margin": 60, "discount": 1.5},
 }
 OPEN = {
     "holdout_share": 0,
@@ -167,7 +167,7 @@ class TestNow:
 
     def test_a_better_offer_takes_the_place(self, shop: Shop) -> None:
         shop.person()
-        shop.offer("feast", value={"margin": 60, "discount": 1.5})
+        shop.offer("feast", value={"margin": 600, "discount": 1.5})
         answer = shop.ask()
         assert dropped(answer) == {("best", "other_offer"): 1}
         [lost] = answer["steps"][6]["drops"]
@@ -184,7 +184,7 @@ class TestNow:
 
     def test_a_draft_need_not_be_stored_and_is_not_stored(self, shop: Shop) -> None:
         shop.person()
-        answer = shop.ask("cake", offer={**BUNS, "value": {"margin": 60}})
+        answer = shop.ask("cake", offer={**BUNS, "value": {"margin": 600}})
         assert (sends(answer), answer["revision"]) == (1, None)
         assert shop.admin.get("/v1/offers/cake").status_code == 404
 
@@ -207,7 +207,7 @@ class TestNow:
             shop.person()
         told = shop.ask()["expected"]
         assert told["redemptions"] == pytest.approx(told["discount"] / 1.5)
-        assert told["margin"] == pytest.approx(told["incremental_visits"] * 6)
+        assert told["margin"] == pytest.approx(told["incremental_visits"] * 60)
         assert told["interruption"] == pytest.approx(0.03)
         whole = told["margin"] - told["discount"] + told["worth"] - told["interruption"]
         assert told["gain"] == pytest.approx(whole)
@@ -216,7 +216,7 @@ class TestNow:
         shop.store("kallio")
         shop.store("vantaa", latitude=60.29)
         place = {"within_m": 100, "via": ["enter", "habit"]}
-        shop.offer("soup", when={"place": place}, value={"margin": 60})
+        shop.offer("soup", when={"place": place}, value={"margin": 600})
         shop.person(*EVERYTHING)
         shop.person(Purpose.PUSH)
         answer = shop.ask("soup")
@@ -285,7 +285,7 @@ class TestThePast:
         people = [shop.person() for _ in range(3)]
         shop.person()
         shop.meet(*people)
-        cake = {**BUNS, "value": {"margin": 60}}
+        cake = {**BUNS, "value": {"margin": 600}}
         answer = shop.past("cake", offer=cake)
         assert dropped(answer) == {("at_a_moment", "no_moment"): 1}
         assert (sends(answer), answer["causes"]) == (3, [])
@@ -383,7 +383,7 @@ def test_on_both_databases_the_same_comes_out(database: Database, clock: ManualC
     people = [shop.person(*EVERYTHING) for _ in range(4)]
     assert sends(shop.ask()) == 4
     shop.meet(*people)
-    answer = shop.past("cake", offer={**BUNS, "value": {"margin": 60}})
+    answer = shop.past("cake", offer={**BUNS, "value": {"margin": 600}})
     assert (sends(answer), answer["moments"]["displaced"]) == (4, 4)
 
 
@@ -395,7 +395,7 @@ class TestTheCommand:
     def test_it_tells_the_same(self, shop: Shop, tmp_path: Path) -> None:
         shop.person()
         draft = tmp_path / "cake.json"
-        draft.write_text(json.dumps({**BUNS, "value": {"margin": 60}}))
+        draft.write_text(json.dumps({**BUNS, "value": {"margin": 600}}))
         told = self.run(shop, "cake", "--draft", str(draft), "--json")
         assert told.exit_code == 0, told.output
         assert json.loads(told.stdout)["expected"]["sends"] == 1
