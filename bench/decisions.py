@@ -50,10 +50,10 @@ def main() -> None:
     parser.add_argument("--world", type=Path, default=DEFAULT, help="a world file")
     chosen = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    if chosen.seed < 0:
+        parser.error("--seed must be 0 or more")
     try:
         world = read(chosen.world)
-        if chosen.seed < 0:
-            raise Invalid("--seed must be 0 or more.")
     except Invalid as error:
         sys.exit(str(error.detail))
     if chosen.quick:

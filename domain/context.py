@@ -148,13 +148,14 @@ class Candidate(Value, omit_defaults=True):
 class Likely(Value, omit_defaults=True):
     """The person's rhythm at this time: P(visit in the next 3 h), and the likely window that comes next.
 
-    `at` is when the habit moment before that window falls due; `evidence` is in nats.
+    `at` is when the habit moment before that window falls due; `evidence` is in nats. `came`: they were there earlier on this day.
     """
 
     p_visit: float = 0.0
     evidence: float = 0.0
     at: datetime | None = None
     p_then: float = 0.0
+    came: bool = False
 
 
 class Context(Value, omit_defaults=True):

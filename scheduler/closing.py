@@ -21,7 +21,7 @@ from domain.people import Consents, Mode, Purpose
 from domain.policy import Policy
 from scheduler import learned
 from scheduler.decide.choose import Verdict
-from scheduler.decide.score import reserve
+from scheduler.decide.score import Model, reserve
 from scheduler.drafts import Draft
 from scheduler.learn.terms import Terms, is_of_leaving, leaving
 from scheduler.learn.usual import TERM, moment
@@ -39,6 +39,7 @@ LEAVING = -math.log(
 _BATCH = 200
 _ANSWERS = {"redeemed": 1.0, "dismissed": 0.0, "not_for_me": 0.0}
 _DRAWN = ("holdout", "explored")  # silences that say what happens without a push: chance chose them
+_MODEL = Model()
 _log = structlog.get_logger()
 
 
@@ -93,7 +94,7 @@ def worth(context: Context, verdict: Verdict, policy: Policy) -> float | None:
     forbade to speak. Where only a cap did, as good as the person's moments usually are.
     """
     if verdict.offer:
-        return verdict.gain + reserve(context, policy)
+        return verdict.gain + reserve(context, policy, _MODEL)
     codes = {reason.code for reason in verdict.reasons}
     usual = context.learned.usual
     return usual.gain if usual and codes == {"cap"} else None

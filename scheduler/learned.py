@@ -29,7 +29,7 @@ class Everybodys(NamedTuple):
     spreads: dict[str, float]
     revision: int = 0
 
-    def of_person(self, own: Mapping[TermName, Evidence], *, day: int = 0) -> Learned:
+    def of_person(self, own: Mapping[TermName, Evidence], *, day: int) -> Learned:
         """The same with one person's own terms, as of `day`."""
         if not own:
             return Learned(terms=self.terms, spreads=self.spreads, revision=self.revision)
@@ -103,7 +103,8 @@ def believing(
     return [
         at._replace(
             learned=shared[at.ground.brand.id].of_person(
-                people.get(at.known.customer.id, {}), day=day_of(now)
+                people.get(at.known.customer.id, {}),
+                day=day_of(now),
             ),
             regular=times.get(at.known.customer.id),
         )

@@ -45,6 +45,7 @@ class Learner:
         }
         begins = np.cumsum([0, *sizes.values()])
         self._begins = dict(zip(sizes, begins, strict=False))
+        self._chosen_by = np.zeros((n, offers, len(sizes)), dtype=np.int64)
         self._mean = np.zeros(int(begins[-1]))
         self._variance = np.concatenate(
             [np.full(size, _VARIANCES[name]) for name, size in sizes.items()]
@@ -52,7 +53,7 @@ class Learner:
 
     def choose(self, now: At) -> Ints:
         truth = self._truth
-        terms = self._terms(now)
+        terms = self._chosen_by[now.who] = self._terms(now)
         mean, variance = self._mean[terms].sum(axis=2), self._variance[terms].sum(axis=2)
         lots = self._lots.normal(size=mean.shape)
         brings = 1 / (1 + np.exp(-(_BASE + mean + self._sd * np.sqrt(variance) * lots)))
@@ -64,7 +65,7 @@ class Learner:
         """One step for each answer; a yes counts for as much as it is likely that the push brought it."""
         if not len(offer):
             return
-        terms = self._terms(now)[np.arange(len(offer)), offer]
+        terms = self._chosen_by[now.who, offer]
         anyway = self._truth.chances(now.state, now.who, now.at, now.cause).anyway
         for row, came, p_0 in zip(terms, answers.brought | answers.anyway, anyway, strict=True):
             variance = self._variance[row]

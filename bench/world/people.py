@@ -97,7 +97,9 @@ def settle(world: World, seed: int) -> Town:
         seed=seed,
         people=people,
         visits=visits,
-        chosen=_chosen(people.taste, visits.shape, np.random.default_rng([seed, 5])),
+        chosen=_chosen(
+            world.response.orders * people.taste, visits.shape, np.random.default_rng([seed, 5])
+        ),
         passing=passing,
         wet=wet,
         turns=begins,
@@ -126,7 +128,7 @@ def likeness(town: Town, who: Ints, at: Floats) -> Floats:
     shape = town.people.hours[who, _weekend(day)]
     hour = at - 24 * day
     there = _mass(shape, np.minimum(24.0, hour + WINDOW_H)) - _mass(shape, hour)
-    best = np.array([_best(each) for each in shape.reshape(-1, 24)])
+    best = (shape[:, :-2] + shape[:, 1:-1] + shape[:, 2:]).max(axis=1)
     return np.asarray(there / best)
 
 
@@ -136,10 +138,6 @@ def _mass(shape: Floats, hour: Floats) -> Floats:
     sums = np.concatenate([np.zeros((len(shape), 1)), np.cumsum(shape, axis=1)], axis=1)
     rows = np.arange(len(shape))
     return np.asarray(sums[rows, whole] + (hour - whole) * shape[rows, whole])
-
-
-def _best(shape: Floats) -> float:
-    return float((shape[:-2] + shape[1:-1] + shape[2:]).max())
 
 
 def _weekend(day: Ints) -> Ints:
@@ -218,7 +216,7 @@ def _sky(world: World, hours: int, lots: np.random.Generator) -> Bools:
 def _chosen(taste: Floats, shape: tuple[int, ...], lots: np.random.Generator) -> Ints:
     """Whose item each visit's order is about: the likelier the more it is to their taste."""
     gumbel = lots.gumbel(size=(*shape, taste.shape[1]))
-    return np.asarray((1.5 * taste[:, None, :] + gumbel).argmax(axis=2))
+    return np.asarray((taste[:, None, :] + gumbel).argmax(axis=2))
 
 
 def _moments(world: World, people: People, passing: Floats, turns: Floats) -> Moments:

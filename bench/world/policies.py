@@ -50,9 +50,9 @@ class Fixed:
 def live(truth: Truth, policy: Policy) -> Ledger:
     """The weeks of a town under this policy."""
     state, ledger = State(truth.town), Ledger(truth)
-    for who, at, cause in _groups(truth):
-        may = state.may(who, at)
-        who, at, cause = who[may], at[may], cause[may]
+    for group in _groups(truth):
+        may = state.may(*group[:2])
+        who, at, cause = group[0][may], group[1][may], group[2][may]
         now = At(state, who, at, cause, truth.eligible(at) & state.open(who, at))
         offer = policy.choose(now)
         said = (offer != NOTHING) & now.open[np.arange(len(who)), offer]
@@ -146,7 +146,7 @@ def _worth(truth: Truth, state: State, who: Ints, at: Floats, cause: Ints) -> Fl
     """(n, offers) the true gain of each offer, the value of who opts out taken off."""
     chances = truth.chances(state, who, at, cause)
     pleased = 1 - (1 - chances.brings) * (1 - chances.anyway[:, None])
-    leaves = (1 - pleased) * chances.leaves[:, None]
+    leaves = (1 - pleased) * chances.leaves
     return truth.gain(chances) - leaves * truth.town.world.customer_value
 
 
@@ -176,7 +176,7 @@ class Oracle:
         truth = self._truth
         chances = truth.chances(now.state, now.who, now.at, now.cause)
         pleased = 1 - (1 - chances.brings) * (1 - chances.anyway[:, None])
-        leaves = (1 - pleased) * chances.leaves[:, None]
+        leaves = (1 - pleased) * chances.leaves
         ahead = np.maximum(0.0, truth.town.world.weeks - now.at / 168)
         cost = truth.town.world.customer_value + self._future[now.who] * ahead
         worth = truth.gain(chances) - leaves * cost[:, None] - self._price[now.who][:, None]

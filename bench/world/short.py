@@ -382,7 +382,8 @@ class Short:
         came = any(begun < there <= begun + 3 for there in self._visits[who][-4:])
         y = self._told.pop(context.moment_id, float(came)) if pushed else float(came)
         left = self._left.get(who, math.inf)
-        assert verdict.offer and verdict.candidate, "only what names an offer is waited for"
+        if verdict.offer is None or verdict.candidate is None:
+            return
         terms = Terms(context)
         active = (*terms.shared, *terms.of(verdict.offer, verdict.candidate), *terms.leaving)
         odds = verdict.odds if pushed else verdict.anyway

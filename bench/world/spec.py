@@ -70,6 +70,7 @@ class Response(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     base: Odds
     person: Spread = 0.5
     taste: Spread = 0.7
+    orders: Spread = 3.0
     slot: Spread = 0.3
     own_hour: Odds = 0.5
     distance: Odds = -0.3
@@ -88,7 +89,8 @@ class Weather(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Annoyance(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The hazard of opting out with one push that did not please: `base`, spread over people, growing with each push of late.
+    """The hazard of opting out with one push that did not please: `base`, spread over people, growing with each push of late, and
+    by `irrelevance` with each log-odd by which the offer misses their taste.
 
     `dismisses` and `refuses` are the chances that such a push is wiped away or called "not for me" by somebody of
     the usual sensitivity; the latter only where the offer is little to their taste.
@@ -97,6 +99,7 @@ class Annoyance(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     base: Share
     spread: Spread = 0.8
     per_push: Spread = 0.4
+    irrelevance: Spread = 0.0
     dismisses: Share = 0.1
     refuses: Share = 0.02
 

@@ -71,8 +71,8 @@ class State:
 
 
 class Chances(NamedTuple):
-    """Before a push of each offer (n, offers) or of any (n,): a visit that only it brings, one that comes anyway, the hazard of
-    an opt-out where it does not please.
+    """Before a push: a visit that only it brings, by offer (n, offers); one that comes anyway (n,); an opt-out where it does not please,
+    by offer.
     """
 
     brings: Floats
@@ -133,10 +133,11 @@ class Truth:
         own = self._response + people.taste[who] + wet * (self._rain + people.rain[who][:, None])
         annoys = town.world.annoyance
         hazard = annoys.base * np.exp(people.sensitive[who]) * (1 + annoys.per_push * tired)
+        dull = np.exp(-annoys.irrelevance * people.taste[who])
         return Chances(
             brings=1 / (1 + np.exp(-(shared[:, None] + own))),
             anyway=p_anyway(town, who, at),
-            leaves=1 - np.exp(-hazard),
+            leaves=1 - np.exp(-hazard[:, None] * dull),
         )
 
     def gain(self, chances: Chances) -> Floats:
@@ -157,7 +158,7 @@ class Truth:
         dice = [_dice(town.seed, each, who, at, offer) for each in range(5)]
         brought = ~anyway & (dice[COMES] < chances.brings[rows, offer])
         pleased = anyway | brought
-        left = ~pleased & (dice[LEAVES] < chances.leaves)
+        left = ~pleased & (dice[LEAVES] < chances.leaves[rows, offer])
         bother = np.minimum(0.5, np.exp(town.people.sensitive[who]))
         wiped = ~pleased & (dice[WIPES] < annoys.dismisses * np.exp(town.people.sensitive[who]))
         dull = town.people.taste[who, offer] < 0

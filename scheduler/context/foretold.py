@@ -81,6 +81,7 @@ def _likely(people: Sequence[Person], brand: Wheel, now: datetime) -> list[Likel
             evidence=each.profile.evidence,
             at=window.due_at if window else None,
             p_then=p_then if window else 0.0,
+            came=_came_on(each, now),
         )
         for each, window, p_visit, p_then in zip(people, windows, *chances, strict=True)
     ]
@@ -119,11 +120,7 @@ def _chances(
     weekday, hour, share = np.array(reached).transpose(2, 0, 1)
     where = weekday.astype(int), hour.astype(int)
     rows = np.arange(len(people))[:, None]
-    came = [
-        each.profile.last_at is not None
-        and at.astimezone(each.zone).date() == each.profile.last_at.astimezone(each.zone).date()
-        for each, at in zip(people, times, strict=True)
-    ]
+    came = [_came_on(each, at) for each, at in zip(people, times, strict=True)]
     terms = moment_terms(
         pace,
         np.array([at.timestamp() for at in times]),
@@ -134,3 +131,9 @@ def _chances(
     learned = brand if isinstance(brand, BrandRhythm) else BrandRhythm()
     chances: list[float] = told(learned.moment, MOMENT, terms).tolist()
     return chances
+
+
+def _came_on(person: Person, at: datetime) -> bool:
+    """Whether the person was there on the local day of that time."""
+    last, zone = person.profile.last_at, person.zone
+    return last is not None and at.astimezone(zone).date() == last.astimezone(zone).date()

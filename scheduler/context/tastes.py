@@ -26,7 +26,7 @@ _SMOOTHING = 1.0  # orders that the brand's popularity counts for
 _AGAIN = 0.1  # how much of the next choice is the last one repeated
 _USUAL_SHARE = 0.5
 _FEW = 3  # orders, below which nothing is said of what was not chosen
-_OFTEN = 0.3  # of the orders
+_OFTEN, _MOSTLY = 0.2, 0.45  # of the orders
 _WHOLE = 1000  # weights are stored in thousandths
 
 
@@ -132,6 +132,8 @@ class Choices:
         if not shares:
             return None
         best = max(shares)
+        if best >= _MOSTLY:
+            return "mostly"
         return "often" if best >= _OFTEN else "at times" if best else "never"
 
 

@@ -13,6 +13,7 @@ their better moments. `docs/deciding.md` gives the reasons.
 """
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,8 +29,8 @@ from scheduler.learn.response import sigmoid
 from scheduler.learn.terms import Reader, Terms, distance_of, leaving
 
 _CAUSES = {
-    Cause.ENTER: 0.6,
-    Cause.DWELL: 0.8,
+    Cause.ENTER: 0.4,
+    Cause.DWELL: 0.6,
     Cause.HABIT: 0.3,
     Cause.WEATHER: 0.4,
     Cause.EVENT: 0.3,
@@ -40,6 +41,9 @@ _CAUSES = {
     Cause.MANUAL: 0.0,
 }
 _WORTH = {OfferKind.INFORMATION: 0.10, OfferKind.THANK_YOU: 0.15}
+_OF_TASTE = frozenset(("taste", "person_offer"))
+_BEST_FIT = 2.0  # log-odds, beyond which a fit counts no more
+LEAVES_ONE_IN = 200  # pushes: the odds of a withdrawal that the policy's price stands for
 
 
 class Model(Value):
@@ -53,11 +57,14 @@ class Model(Value):
     weather: float = 0.3  # the weather that the offer asked for is there
     taste: float = 0.4  # per interest that the offer is about, at most two
     fatigue: float = -0.15  # per push within the last seven days, halved every three days
-    again: float = -0.5  # said before, halved every seven days
+    again: float = -0.2  # said before, halved every seven days
+    today: float = -0.5  # they came earlier on this day
     worth: dict[OfferKind, float] = msgspec.field(default_factory=_WORTH.copy)
-    dearest: float = (
-        3.0  # ln of the most by which what is known of leaving raises or lowers the price
-    )
+    dearest: float = 3.0  # ln of the most by which what was learned of leaving moves the price
+    future_weeks: float = 8.0  # of what pushes usually bring, that a person who leaves takes along
+    fits: float = 0.5  # ln by which the price falls for each log-odd by which it is to their taste
+    choosy: float = 1.1  # times the gain that a capped push could have at a better moment
+    spent: float = 0.8  # the share of the cap that better moments are to use
 
 
 class Score(NamedTuple):
@@ -93,8 +100,8 @@ class Scale:
         self._terms = Terms(context)
         self._shared = reader.sum(self._terms.shared)
         self._anyway = reader.sum(self._terms.anyway)[0]
-        self._price = policy.interruption_price * self._dearness()
-        self._reserve = reserve(context, policy)
+        self._price = _lost(context, policy, model) * self._dearness()
+        self._reserve = reserve(context, policy, model)
 
     def score(self, offer: Offer, candidate: Candidate, p_visit: float | None = None) -> Score:
         """What it is worth to say this offer, where a visit comes anyway with `p_visit`, the context's if not given."""
@@ -108,8 +115,8 @@ class Scale:
         mean, variance = self._reader.sum(own)
         odds, learned = sum(written.values()), self._shared[0] + mean
         after = before + (1 - before) * sigmoid(odds + learned)
-        value = offer.body.value
-        fixed = model.worth.get(offer.body.kind, 0.0) - self._price - self._reserve
+        value, price = offer.body.value, self._price * self._unfitness(own)
+        fixed = model.worth.get(offer.body.kind, 0.0) - price - self._reserve
         return Score(
             offer=offer,
             candidate=candidate,
@@ -121,7 +128,7 @@ class Scale:
             learned=learned,
             doubt=(self._shared[1], variance),
             fixed=fixed,
-            price=self._price,
+            price=price,
             written=written,
             terms=own,
         )
@@ -132,6 +139,12 @@ class Scale:
         learned = self._reader.sum(self._terms.leaving)[0]
         most = self._model.dearest
         return math.exp(min(max(written + learned, -most), most))
+
+    def _unfitness(self, own: Sequence[TermName]) -> float:
+        """How many times the price it costs to say what fits the person's taste so well, or so ill."""
+        tastes = [term for term in own if term.group in _OF_TASTE]
+        fit = self._reader.sum(tastes)[0] if tastes else 0.0
+        return math.exp(-self._model.fits * min(max(fit, -_BEST_FIT), _BEST_FIT))
 
     def told(self, score: Score) -> tuple[Term, ...]:
         """The terms of a score by name: log-odds written and learned, chances, and money."""
@@ -156,19 +169,33 @@ class Scale:
         return self._reader.effects(active)
 
 
-def reserve(context: Context, policy: Policy) -> float:
-    """What one of the week's pushes is worth to this person at their better moments: the gain that as many of these exceed as
-    the cap allows. 0 where there is no cap, few moments, or the policy does not hold.
+def reserve(context: Context, policy: Policy, model: Model) -> float:
+    """What one of the week's pushes could bring this person at a better moment: the gain that about as many of these exceed as the
+    cap allows. 0 where there is no cap, few moments, or the policy does not hold.
 
     The gains of a person's moments are taken to fall off exponentially: of r moments a week with the mean gain m, k gain more
     than m ln(r / k).
     """
-    usual = context.learned.usual
-    limits = (policy.caps.per_week, context.preferences.max_per_week)
-    most = min((limit for limit in limits if limit is not None), default=None)
-    if usual is None or not most or not policy.hold or usual.per_week <= most:
+    usual, most = context.learned.usual, _most(context, policy)
+    if usual is None or not most or not policy.hold:
         return 0.0
-    return usual.gain * math.log(usual.per_week / most)
+    kept = model.spent * most
+    return model.choosy * usual.gain * math.log(max(1.0, usual.per_week / kept))
+
+
+def _lost(context: Context, policy: Policy, model: Model) -> float:
+    """The price of an interruption at the usual odds of a withdrawal: the policy's, and with it the pushes' own future."""
+    usual, price = context.learned.usual, policy.interruption_price
+    if usual is None or not price:
+        return price
+    pushes = min(usual.per_week, _most(context, policy) or usual.per_week)
+    return price + usual.gain * pushes * model.future_weeks / LEAVES_ONE_IN
+
+
+def _most(context: Context, policy: Policy) -> int | None:
+    """Pushes that a week may have."""
+    limits = (policy.caps.per_week, context.preferences.max_per_week)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def log_odds(
@@ -182,6 +209,7 @@ def log_odds(
         "odds:weather": model.weather if offer.body.when.weather else 0.0,
         "odds:taste": model.taste * min(2, len(_taste(context, offer))),
         "odds:fatigue": model.fatigue * _fatigue(context),
+        "odds:today": model.today if context.likely.came else 0.0,
         "odds:again": model.again * _again(context, candidate),
     }
     return {name: value for name, value in terms.items() if value}

@@ -31,20 +31,20 @@ _WEEKEND_FROM = 5
 # The variance τ² from which each group's learning starts. What people differ in is an effect of a push here, not their
 # level, and no data known to us shows how widely that differs: it starts small, and the answers widen it.
 _FIRST = {
-    "brand": 1.0,
-    "cause": 0.25,
+    "brand": 0.3,
     "offer": 0.25,
-    "kind": 0.25,
+    "came": 0.3,
+    "taste": 0.2,
+    "cause": 0.1,
+    "weather_offer": 0.1,
     "anyway": 1.0,
     "anyway_cause": 0.25,
     "leave": 0.5,
     "leave_refused": 0.25,
     "person": 0.2,
-    "person_kind": 0.05,
     "person_offer": 0.2,
-    "person_slot": 0.05,
 }
-_OTHERWISE = 0.1
+_OTHERWISE = 0.05
 # Groups of a few terms each: how widely these differ says little, so their variance stays as it is written.
 _KEPT = frozenset(("fatigue", "ignored", "rhythm", "distance", "regular"))
 _KEPT_VARIANCE = 0.02
@@ -95,6 +95,8 @@ class Terms:
             yield TermName("rhythm", _band(context.likely.p_visit, _CHANCES, _HIGH))
         if not self._mine:
             return
+        if context.likely.came:
+            yield TermName("came", "today")
         if context.weary:
             yield TermName("ignored", _band(context.weary.ignored, _STREAKS, _LONG))
         yield TermName(PERSON, "")
@@ -186,6 +188,7 @@ _WORDS = {
     "slot": "how people answer on a {}",
     "fatigue": "how people answer after {} pushes within a week",
     "rhythm": "how people answer whose chance of coming by themselves is up to {}",
+    "came": "how people answer who came earlier on the same day",
     "ignored": "how people answer who ignored up to {} pushes in a row",
     "offer": "how people answer the offer {}",
     "kind": "how people answer offers of kind {}",

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 
 from domain.model import Evidence, TermName, Usual
 
-MEMORY_DAYS = 28.0
+MEMORY_DAYS = 10.0
 LEAST = 5.0  # moments, below which nothing is said of them
 TERM = TermName("person_moments", "")
-_FIXED_DAY = 20_454  # 2026-01-01, in days since 1970
+_FIXED_DAY = (
+    24_106  # 2036-01-01, in days since 1970: sizes stay within what numbers hold until 2100
+)
 
 
 def moment(gain: float, *, day: int) -> Evidence:
@@ -27,9 +29,8 @@ def together(a: Evidence, b: Evidence) -> Evidence:
 
 
 def usual(own: Mapping[TermName, Evidence], *, day: int, other_memory: float) -> Usual | None:
-    """What is usual as of `day`, the evidence having faded to it with `other_memory` besides; None for too few moments.
-
-    Rounded, so that what is stored is what was used.
+    """What is usual as of `day`, the evidence having faded to it with `other_memory` besides; None for too few moments. Of somebody who
+    is known for a few days only, it is too few a week. Rounded, so that what is stored is what was used.
     """
     known = own.get(TERM)
     if known is None:

@@ -1,5 +1,6 @@
 """The choice among what fits: the greatest gain, silence where nothing pays, draws that can be repeated."""
 
+import math
 from collections import Counter
 from datetime import timedelta
 
@@ -9,8 +10,9 @@ import pytest
 from domain.context import Candidate, Context, Likely
 from domain.decisions import Cause, Outcome
 from domain.ids import new_id
+from domain.model import Learned, Usual
 from domain.offers import About, Offer, OfferKind, PlaceCondition, When
-from domain.policy import Policy
+from domain.policy import Caps, Policy
 from scheduler.decide import choose
 from scheduler.decide.choose import Verdict
 from scheduler.decide.score import Model
@@ -162,11 +164,15 @@ def test_the_same_moment_gives_the_same_verdict_bit_for_bit() -> None:
         assert msgspec.json.encode(first) == msgspec.json.encode(second)
 
 
-SOON = Likely(p_visit=0.01, p_then=0.25, at=NOON + timedelta(hours=3))
+SOON = Likely(p_visit=0.01, p_then=0.05, at=NOON + timedelta(hours=3))
+BEFORE_VISITS = Learned(
+    terms={"cause": {"habit": (1.5, 0.01)}}
+)  # answers are then far more frequent
 
 
 def test_an_offer_is_held_for_the_persons_own_much_better_time() -> None:
-    verdict = decide(among(SOUP, likely=SOON), SOUP, rules=policy(hold=True))
+    then = among(SOUP, likely=SOON, learned=BEFORE_VISITS)
+    verdict = decide(then, SOUP, rules=policy(hold=True))
     assert verdict.outcome is Outcome.HOLD
     assert [reason.code for reason in verdict.reasons] == ["better_later"]
     assert "Wed 15:00" in to_the_person(verdict.reasons[0]).text
@@ -176,8 +182,8 @@ def test_an_offer_is_held_for_the_persons_own_much_better_time() -> None:
     ("said", "more", "hold"),
     [
         (SOUP, {"likely": SOON}, False),
-        (SOUP, {"likely": Likely(p_visit=0.25, p_then=0.25, at=SOON.at)}, True),
-        (SOUP, {"likely": Likely(p_then=0.25, at=NOON + timedelta(hours=13))}, True),
+        (SOUP, {"likely": Likely(p_visit=0.05, p_then=0.6, at=SOON.at)}, True),
+        (SOUP, {"likely": Likely(p_then=0.05, at=NOON + timedelta(hours=13))}, True),
         (SOUP, {"likely": SOON, "cause": Cause.HABIT}, True),
         (offer(when=When(hours="Mo-Fr 11:00-13:00")), {"likely": SOON}, True),
         (offer(when=When(place=PlaceCondition(via=("enter",)))), {"likely": SOON}, True),
@@ -186,7 +192,8 @@ def test_an_offer_is_held_for_the_persons_own_much_better_time() -> None:
 def test_nothing_is_held_without_a_much_better_time_at_which_it_could_be_said(
     said: Offer, more: dict[str, object], hold: bool
 ) -> None:
-    at = context(Candidate(offer_id=said.id, revision=1, hours_hold=True), **more)
+    given = {"learned": BEFORE_VISITS, **more}
+    at = context(Candidate(offer_id=said.id, revision=1, hours_hold=True), **given)
     assert decide(at, said, rules=policy(hold=hold)).outcome is Outcome.SEND
 
 
@@ -211,3 +218,49 @@ def test_the_brands_money_stays_out_of_what_the_person_reads(price: float) -> No
     assert "€" in account
     told = to_the_person(reason)
     assert "€" not in f"{told.text} {told.would_change} {told.account}"
+
+
+def usual(**more: float) -> Learned:
+    return Learned(usual=Usual(**{"per_week": 12.0, "gain": 1.0, **more}))
+
+
+CAPPED = Caps(per_day=None, per_week=4)
+
+
+def test_under_a_cap_a_push_is_kept_for_moments_that_are_better_than_usual() -> None:
+    rules = policy(hold=True, caps=CAPPED)
+    assert decide(among(SOUP), SOUP, rules=rules).outcome is Outcome.SEND
+    kept = decide(among(SOUP, learned=usual()), SOUP, rules=rules)
+    assert kept.outcome is Outcome.SILENCE
+    assert value(kept, "money:reserve") == pytest.approx(-1.1 * math.log(12 / 3.2))
+
+
+@pytest.mark.parametrize(
+    ("learned", "rules"),
+    [
+        (usual(per_week=3.0), {"hold": True, "caps": CAPPED}),
+        (usual(), {"hold": False, "caps": CAPPED}),
+        (usual(), {"hold": True, "caps": Caps(per_day=None, per_week=None)}),
+    ],
+)
+def test_nothing_is_kept_back_where_the_cap_is_not_what_is_scarce(
+    learned: Learned, rules: dict[str, object]
+) -> None:
+    assert decide(among(SOUP, learned=learned), SOUP, rules=policy(**rules)).outcome is Outcome.SEND
+
+
+def test_the_price_of_an_interruption_follows_how_many_leave() -> None:
+    rules = policy(interruption_price=0.1)
+
+    def price(**leave: tuple[float, float]) -> float:
+        learned = Learned(terms={"leave": {"": leave["of"]}} if leave else {})
+        return -value(decide(among(SOUP, learned=learned), SOUP, rules=rules), "money:interruption")
+
+    assert price() == pytest.approx(0.1)
+    assert price(of=(math.log(3), 0.01)) == pytest.approx(0.3)
+    assert price(of=(-20.0, 0.01)) > 0
+
+
+def test_who_came_earlier_on_the_day_is_won_less_easily() -> None:
+    fresh, again = (decide(among(SOUP, likely=Likely(came=came)), SOUP) for came in (False, True))
+    assert value(again, "p:after") < value(fresh, "p:after")
