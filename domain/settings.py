@@ -24,7 +24,7 @@ class Settings(Value):
     fcm_timeout_s: float = 15.0
     fcm_concurrency: int | None = None  # None: what fits the transport
     fcm_quota_per_minute: int = 600_000
-    fcm_validate: Literal["first", "never"] = "first"
+    fcm_validate: Literal["first", "never"] | None = None  # None: the first at Google's
     fcm_quarter_hours: Literal["avoid", "ignore"] | None = None  # None: avoided at Google's
     alert_urls: str | None = None
     webhook_networks: str = ""

@@ -59,13 +59,14 @@ class Outlets:
 
     @property
     def pace(self) -> Pace:
-        """The manners towards FCM. The quarter hours are those of Google's other senders, whom no other endpoint has."""
+        """The manners towards FCM. Google's other senders, and the word not to deliver, are known to its own endpoint alone."""
         at_google = self._kind in ("curl", "admin") and self._settings.fcm_endpoint == GOOGLE
-        chosen = self._settings.fcm_quarter_hours or ("avoid" if at_google else "ignore")
+        quarters = self._settings.fcm_quarter_hours or ("avoid" if at_google else "ignore")
+        asks = self._settings.fcm_validate or ("first" if at_google else "never")
         return Pace(
             per_minute=self._settings.fcm_quota_per_minute,
-            quarter_s=QUARTER_S if chosen == "avoid" else 0,
-            validates=self._settings.fcm_validate == "first",
+            quarter_s=QUARTER_S if quarters == "avoid" else 0,
+            validates=asks == "first",
         )
 
     def hook(self, webhook: Webhook) -> Hooked:
