@@ -8,8 +8,9 @@ have those of a withdrawal from pushes (`leave…`), learned from withdrawals.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 from domain.context import Candidate, Context
 from domain.model import Learned, TermName
@@ -23,6 +24,8 @@ _CHANCES = ((0.02, "2 %"), (0.1, "10 %"), (0.3, "30 %"))
 _HIGH = "more than 30 %"
 _STREAKS = ((0, "none"), (2, "2"), (5, "5"))
 _LONG = "more than 5"
+_LONG_STREAKS = (*_STREAKS, (15, "15"))
+_VERY_LONG = "more than 15"
 _MANY = 3  # pushes of a week, from which on more make no difference
 _WEARY = 6  # the same for whether somebody leaves
 _REFUSING = 0.2  # of the last refusal, fading, from which on it counts
@@ -37,8 +40,7 @@ _FIRST = {
     "taste": 0.2,
     "cause": 0.1,
     "weather_offer": 0.1,
-    "anyway": 1.0,
-    "anyway_cause": 0.25,
+    "anyway": 0.05,
     "leave": 0.5,
     "leave_refused": 0.25,
     "person": 0.2,
@@ -46,7 +48,9 @@ _FIRST = {
 }
 _OTHERWISE = 0.05
 # Groups of a few terms each: how widely these differ says little, so their variance stays as it is written.
-_KEPT = frozenset(("fatigue", "ignored", "rhythm", "distance", "regular"))
+_KEPT = frozenset(
+    ("anyway_cause", "anyway_slot", "fatigue", "ignored", "rhythm", "distance", "regular")
+)
 _KEPT_VARIANCE = 0.02
 
 
@@ -74,68 +78,112 @@ class Terms:
     """The terms of one moment: those that every offer shares, and for each offer its own."""
 
     def __init__(self, context: Context) -> None:
-        self._cause = context.cause.value
-        self._slot = slot_of(context)
-        self._mine = Purpose.HABITS in context.permits
-        self.shared = tuple(self._common(context))
-        self.anyway = tuple(self._anyway(context))
-        self.leaving = tuple(self._leaving(context))
+        cause, week, likely = context.cause.value, week_of(context), context.likely
+        mine = Purpose.HABITS in context.permits
+        weary = context.weary if mine else None
+        slot = slot_of(context)
+        ignored = _band(weary.ignored, _STREAKS, _LONG) if weary else None
+        rhythm = _band(likely.p_visit, _CHANCES, _HIGH) if likely.p_visit else None
+        self._moment = cause, slot, mine
+        self.shared = _common(
+            cause, slot, mine, min(_MANY, week), rhythm, mine and likely.came, ignored
+        )
+        self.anyway = _anyway(cause, slot)
+        self.leaving = _leaving(min(_WEARY, week), ignored, weary and weary.refused >= _REFUSING)
 
     def of(self, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
         """What is active where this offer is said, in addition to what is shared."""
-        return tuple(self._own(offer, candidate))
+        sky, far = candidate.sky, distance_of(candidate)
+        return _own(
+            *self._moment,
+            offer.external_id,
+            offer.body.kind.value,
+            sky.word.value if sky else None,
+            None if far is None else _band(far, _NEAR, _FAR),
+            candidate.regular,
+            candidate.taste,
+        )
 
-    def _common(self, context: Context) -> Iterator[TermName]:
-        yield TermName("brand", "")
-        yield TermName("cause", self._cause)
-        if self._slot:
-            yield TermName("slot", self._slot)
-        yield TermName("fatigue", str(min(_MANY, week_of(context))))
-        if context.likely.p_visit:
-            yield TermName("rhythm", _band(context.likely.p_visit, _CHANCES, _HIGH))
-        if not self._mine:
-            return
-        if context.likely.came:
-            yield TermName("came", "today")
-        if context.weary:
-            yield TermName("ignored", _band(context.weary.ignored, _STREAKS, _LONG))
-        yield TermName(PERSON, "")
-        if self._slot:
-            yield TermName("person_slot", self._slot)
 
-    def _anyway(self, context: Context) -> Iterator[TermName]:
-        yield TermName("anyway", "")
-        yield TermName("anyway_cause", self._cause)
-        if self._slot:
-            yield TermName("anyway_slot", self._slot)
+def _remembered(made: Callable[..., Iterator[TermName]]) -> Callable[..., tuple[TermName, ...]]:
+    """The terms made of these words. Being made of nothing else, they never become stale; few words make most of them."""
+    return lru_cache(maxsize=4096)(lambda *words: tuple(made(*words)))
 
-    def _leaving(self, context: Context) -> Iterator[TermName]:
-        yield TermName("leave", "")
-        yield TermName("leave_fatigue", str(min(_WEARY, week_of(context))))
-        if context.weary and self._mine:
-            yield TermName("leave_ignored", _band(context.weary.ignored, _STREAKS, _LONG))
-            refusing = "lately" if context.weary.refused >= _REFUSING else "not lately"
-            yield TermName("leave_refused", refusing)
 
-    def _own(self, offer: Offer, candidate: Candidate) -> Iterator[TermName]:
-        name, kind = offer.external_id, offer.body.kind.value
-        yield TermName("offer", name)
-        yield TermName("kind", kind)
-        yield TermName("cause_kind", f"{self._cause}, {kind}")
-        if self._slot:
-            yield TermName("slot_offer", f"{self._slot}, {name}")
-        if candidate.sky:
-            yield TermName("weather", candidate.sky.word.value)
-            yield TermName("weather_offer", f"{candidate.sky.word.value}, {name}")
-        if (far := distance_of(candidate)) is not None:
-            yield TermName("distance", _band(far, _NEAR, _FAR))
-        if candidate.regular:
-            yield TermName("regular", candidate.regular)
-        if candidate.taste:
-            yield TermName("taste", candidate.taste)
-        if self._mine:
-            yield TermName("person_kind", kind)
-            yield TermName("person_offer", name)
+@_remembered
+def _common(
+    cause: str,
+    slot: str | None,
+    mine: bool,
+    week: int,
+    rhythm: str | None,
+    came: bool,
+    ignored: str | None,
+) -> Iterator[TermName]:
+    yield TermName("brand", "")
+    yield TermName("cause", cause)
+    if slot:
+        yield TermName("slot", slot)
+    yield TermName("fatigue", str(week))
+    if rhythm:
+        yield TermName("rhythm", rhythm)
+    if not mine:
+        return
+    if came:
+        yield TermName("came", "today")
+    if ignored:
+        yield TermName("ignored", ignored)
+    yield TermName(PERSON, "")
+    if slot:
+        yield TermName("person_slot", slot)
+
+
+@_remembered
+def _anyway(cause: str, slot: str | None) -> Iterator[TermName]:
+    yield TermName("anyway", "")
+    yield TermName("anyway_cause", cause)
+    if slot:
+        yield TermName("anyway_slot", slot)
+
+
+@_remembered
+def _leaving(week: int, ignored: str | None, refusing: bool | None) -> Iterator[TermName]:
+    yield TermName("leave", "")
+    yield TermName("leave_fatigue", str(week))
+    if ignored:
+        yield TermName("leave_ignored", ignored)
+        yield TermName("leave_refused", "lately" if refusing else "not lately")
+
+
+@_remembered
+def _own(
+    cause: str,
+    slot: str | None,
+    mine: bool,
+    name: str,
+    kind: str,
+    weather: str | None,
+    distance: str | None,
+    regular: str | None,
+    taste: str | None,
+) -> Iterator[TermName]:
+    yield TermName("offer", name)
+    yield TermName("kind", kind)
+    yield TermName("cause_kind", f"{cause}, {kind}")
+    if slot:
+        yield TermName("slot_offer", f"{slot}, {name}")
+    if weather:
+        yield TermName("weather", weather)
+        yield TermName("weather_offer", f"{weather}, {name}")
+    if distance:
+        yield TermName("distance", distance)
+    if regular:
+        yield TermName("regular", regular)
+    if taste:
+        yield TermName("taste", taste)
+    if mine:
+        yield TermName("person_kind", kind)
+        yield TermName("person_offer", name)
 
 
 class Reader:
@@ -222,7 +270,7 @@ def told(term: TermName) -> str:
 
 # What is believed of leaving before any answer: ln of how many times as likely it is.
 _LEAVING = {
-    "leave_ignored": {"5": 0.2, _LONG: 0.4},
+    "leave_ignored": {"15": 0.3, _VERY_LONG: 2.5},
     "leave_refused": {"lately": 0.4},
 }
 
@@ -238,8 +286,13 @@ def slot_of(context: Context) -> str | None:
     """The kind of day and the three hours, as in `weekday 12-15`; None where the person's clock is not known."""
     if context.local_date is None or context.daypart is None:
         return None
-    weekend = date.fromisoformat(context.local_date).weekday() >= _WEEKEND_FROM
-    begin = 3 * context.daypart
+    return _slot(context.local_date, context.daypart)
+
+
+@lru_cache(maxsize=64)
+def _slot(day: str, daypart: int) -> str:
+    weekend = date.fromisoformat(day).weekday() >= _WEEKEND_FROM
+    begin = 3 * daypart
     return f"{'weekend' if weekend else 'weekday'} {begin:02}-{begin + 3:02}"
 
 
@@ -255,4 +308,7 @@ def distance_of(candidate: Candidate) -> float | None:
 
 
 def _band(value: float, bands: tuple[tuple[float, str], ...], above: str) -> str:
-    return next((word for most, word in bands if value <= most), above)
+    for most, word in bands:
+        if value <= most:
+            return word
+    return above
