@@ -83,8 +83,10 @@ class Lots:
 def _normals(seed: int, options: int) -> NDArray[np.float64]:
     """A row of standard normal numbers for each draw, read from a table at a place that the seed tells."""
     many = DRAWS * options
-    begin = seed % (len(_TABLE) - many) if many < len(_TABLE) else 0
-    return np.resize(_TABLE[begin : begin + many], (DRAWS, options))
+    if many >= len(_TABLE):
+        return np.resize(_TABLE, (DRAWS, options))
+    begin = seed % (len(_TABLE) - many)
+    return _TABLE[begin : begin + many].reshape(DRAWS, options)
 
 
 def _numbers(score: Score) -> tuple[float, ...]:

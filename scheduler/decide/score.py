@@ -22,7 +22,7 @@ import msgspec
 from domain.context import Candidate, Context
 from domain.decisions import Cause, Term
 from domain.model import TermName
-from domain.offers import Offer, OfferKind
+from domain.offers import About, Offer, OfferKind
 from domain.policy import Policy
 from domain.values import Value
 from scheduler.learn.response import sigmoid
@@ -94,23 +94,21 @@ class Scale:
     """Weighs the offers of one moment, by what is believed there. `reader` notes what of it was used."""
 
     def __init__(self, context: Context, policy: Policy, model: Model, reader: Reader) -> None:
-        self._context = context
         self._model = model
         self._reader = reader
         self._terms = Terms(context)
         self._shared = reader.sum(self._terms.shared)
         self._anyway = reader.sum(self._terms.anyway)[0]
+        self._visit = self._coming(context.likely.p_visit)
+        self._written = _Written(context, model)
         self._price = _lost(context, policy, model) * self._dearness()
         self._reserve = reserve(context, policy, model)
 
     def score(self, offer: Offer, candidate: Candidate, p_visit: float | None = None) -> Score:
         """What it is worth to say this offer, where a visit comes anyway with `p_visit`, the context's if not given."""
-        model, context = self._model, self._context
-        p_0 = context.likely.p_visit if p_visit is None else p_visit
-        raised = max(p_0, model.floor)
-        anyway = _logit(raised) + self._anyway
-        before = max(0.0, p_0 + sigmoid(anyway) - raised) if self._anyway else p_0
-        written = log_odds(context, offer, candidate, model)
+        model = self._model
+        anyway, before = self._visit if p_visit is None else self._coming(p_visit)
+        written = self._written.of(offer, candidate)
         own = self._terms.of(offer, candidate)
         mean, variance = self._reader.sum(own)
         odds, learned = sum(written.values()), self._shared[0] + mean
@@ -123,7 +121,7 @@ class Scale:
             gain=(after - before) * value.margin - after * value.discount + fixed,
             before=before,
             after=after,
-            anyway=_logit(raised),
+            anyway=anyway,
             odds=odds,
             learned=learned,
             doubt=(self._shared[1], variance),
@@ -132,6 +130,14 @@ class Scale:
             written=written,
             terms=own,
         )
+
+    def _coming(self, p_0: float) -> tuple[float, float]:
+        """The log-odds of the visit that comes anyway by the rhythm alone, and its chance with what was learned of silences."""
+        raised = max(p_0, self._model.floor)
+        rhythm = _logit(raised)
+        if not self._anyway:
+            return rhythm, p_0
+        return rhythm, max(0.0, p_0 + sigmoid(rhythm + self._anyway) - raised)
 
     def _dearness(self) -> float:
         """How many times the policy's price an interruption costs here: as the odds that it drives the person away."""
@@ -142,9 +148,9 @@ class Scale:
 
     def _unfitness(self, own: Sequence[TermName]) -> float:
         """How many times the price it costs to say what fits the person's taste so well, or so ill."""
-        tastes = [term for term in own if term.group in _OF_TASTE]
+        tastes = [term for term in own if term[0] in _OF_TASTE]
         fit = self._reader.sum(tastes)[0] if tastes else 0.0
-        return math.exp(-self._model.fits * min(max(fit, -_BEST_FIT), _BEST_FIT))
+        return math.exp(-self._model.fits * min(max(fit, -_BEST_FIT), _BEST_FIT)) if fit else 1.0
 
     def told(self, score: Score) -> tuple[Term, ...]:
         """The terms of a score by name: log-odds written and learned, chances, and money."""
@@ -198,36 +204,42 @@ def _most(context: Context, policy: Policy) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def log_odds(
-    context: Context, offer: Offer, candidate: Candidate, model: Model
-) -> dict[str, float]:
-    """What is written down of what moves people, by name; terms that are nothing are left out."""
-    terms = {
-        "odds:base": model.base,
-        "odds:cause": model.cause[context.cause],
-        "odds:distance": model.distance * math.log1p((distance_of(candidate) or 0.0) / 300),
-        "odds:weather": model.weather if offer.body.when.weather else 0.0,
-        "odds:taste": model.taste * min(2, len(_taste(context, offer))),
-        "odds:fatigue": model.fatigue * _fatigue(context),
-        "odds:today": model.today if context.likely.came else 0.0,
-        "odds:again": model.again * _again(context, candidate),
-    }
-    return {name: value for name, value in terms.items() if value}
+class _Written:
+    """What is written down of what moves people, in log-odds; what all offers of a moment share is reckoned once."""
+
+    def __init__(self, context: Context, model: Model) -> None:
+        self._context = context
+        self._model = model
+        self._cause = model.cause[context.cause]
+        self._interests = frozenset(context.interests)
+        self._fatigue = model.fatigue * _fatigue(context)
+        self._today = model.today if context.likely.came else 0.0
+
+    def of(self, offer: Offer, candidate: Candidate) -> dict[str, float]:
+        """By name; terms that are nothing are left out."""
+        model, body = self._model, offer.body
+        liked = _liked(self._interests, body.about) if self._interests else 0
+        last = candidate.last_sent_at
+        terms = {
+            "odds:base": model.base,
+            "odds:cause": self._cause,
+            "odds:distance": model.distance * math.log1p((distance_of(candidate) or 0.0) / 300),
+            "odds:weather": model.weather if body.when.weather else 0.0,
+            "odds:taste": model.taste * min(2, liked),
+            "odds:fatigue": self._fatigue,
+            "odds:today": self._today,
+            "odds:again": model.again * 2 ** (-_days(self._context, last) / 7) if last else 0.0,
+        }
+        return {name: value for name, value in terms.items() if value}
 
 
-def _taste(context: Context, offer: Offer) -> set[str]:
-    about = offer.body.about
-    return set(context.interests) & {*about.items, *about.categories, *about.services}
+def _liked(interests: frozenset[str], about: About) -> int:
+    return len(interests & {*about.items, *about.categories, *about.services})
 
 
 def _fatigue(context: Context) -> float:
     ages = (_days(context, at) for at in context.sent_at)
     return sum(2 ** (-age / 3) for age in ages if age < 7)
-
-
-def _again(context: Context, candidate: Candidate) -> float:
-    last = candidate.last_sent_at
-    return 2 ** (-_days(context, last) / 7) if last else 0.0
 
 
 def _days(context: Context, since: datetime) -> float:
