@@ -23,6 +23,7 @@ Option = TypeVar("Option")
 
 SAMPLED_SD = 0.3
 DRAWS = 64
+_EACH = np.arange(DRAWS)
 # What is stored of a propensity lies between these, so that a weight of 1/propensity stays small.
 LEAST, MOST = 0.05, 0.95
 # Numbers made anew for each decision would cost more than all the rest of it.
@@ -69,15 +70,15 @@ class Lots:
     @cached_property
     def _picks(self) -> NDArray[np.intp]:
         """The best option in each of the draws."""
-        odds, before, margin, discount, fixed, shared, own = np.array(
-            [_numbers(each) for each in self._scores]
-        ).T
-        normal = _normals(self._seed, len(odds) + 1)
-        off = np.sqrt(shared) * normal[:, -1:] + np.sqrt(own) * normal[:, :-1]
+        columns = np.array([_numbers(each) for each in self._scores]).T[:, :, None]
+        odds, before, margin, discount, fixed, shared, own = columns
+        # Options by draws: what is done to rows this long costs a third of the same done to columns.
+        normal = np.ascontiguousarray(_normals(self._seed, len(odds) + 1).T)
+        off = np.sqrt(shared) * normal[-1] + np.sqrt(own) * normal[:-1]
         after = before + (1 - before) / (1 + np.exp(-(odds + SAMPLED_SD * off)))
         gains = (after - before) * margin - after * discount + fixed
-        best: NDArray[np.intp] = gains.argmax(axis=1)
-        return np.where(gains.max(axis=1) > 0, best, len(odds))
+        best: NDArray[np.intp] = gains.argmax(axis=0)
+        return np.where(gains[best, _EACH] > 0, best, len(odds))
 
 
 def _normals(seed: int, options: int) -> NDArray[np.float64]:
