@@ -26,6 +26,8 @@ _TARGET_FIELDS = frozenset(["message.token", "message.fid"])
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _LONGEST_DETAIL = 300
+_LONGEST_NAME = 300
+_LONGEST_CODE = 64
 _DAY_S = 86_400.0
 
 _REJECTED = DeliveryStatus.REJECTED
@@ -86,7 +88,7 @@ def of_answer(status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
     verdict, retire = _verdict(answer)
     return Outcome(
         status=verdict,
-        error_code=answer.error or answer.code or f"HTTP_{status}",
+        error_code=_plain(answer.error or answer.code or f"HTTP_{status}", _LONGEST_CODE),
         detail=_shortened(answer.message),
         retire=retire,
         retry_after_s=answer.retry_after_s,
@@ -95,7 +97,7 @@ def of_answer(status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
 
 def accepted(name: str) -> Outcome:
     """FCM took the message under `name` (`projects/*/messages/{id}`); it says nothing about delivery."""
-    return Outcome(status=DeliveryStatus.ACCEPTED, provider_id=name)
+    return Outcome(status=DeliveryStatus.ACCEPTED, provider_id=_plain(name, _LONGEST_NAME))
 
 
 def lost(error_code: str, detail: str) -> Outcome:
@@ -201,4 +203,10 @@ def _as_text(value: object) -> str | None:
 
 
 def _shortened(text: str | None) -> str | None:
-    return text[:_LONGEST_DETAIL] if text else None
+    return _plain(text, _LONGEST_DETAIL) if text else None
+
+
+def _plain(text: str, longest: int) -> str:
+    """What any store takes: a far end may send NUL or half a character, and no outcome may be lost for that."""
+    short = text[:longest]
+    return short if short.isprintable() else "".join(c if c.isprintable() else " " for c in short)

@@ -85,9 +85,21 @@ _SETTLE = (
         state=sa.case(
             {rank: state for rank, (_, state) in enumerate(_DECIDE)},
             value=_DECIDING,
-            else_=MessageState.FAILED,
+            # What was lost before it was sent again may have been seen, whatever the copies came to.
+            else_=sa.case(
+                (MessageRow.resends > 0, MessageState.UNKNOWN), else_=MessageState.FAILED
+            ),
         ),
         finished_at=sa.bindparam("now"),
+    )
+)
+# Messages that somebody may have seen, or see yet, whatever becomes of their other deliveries.
+_MAYBE_SEEN = sa.select(MessageRow.id).where(
+    sa.or_(
+        MessageRow.resends > 0,
+        sa.exists()
+        .where(DeliveryRow.message_id == MessageRow.id)
+        .where(_is(DeliveryRow.status, *(status for status, _ in _DECIDE))),
     )
 )
 
@@ -174,7 +186,10 @@ def intend(
 
 
 def close_unsent(tx: Transaction, unsent: Sequence[Unsent], *, now: datetime) -> None:
-    """Ends messages that will not be posted: cancelled or expired, at each device they were meant for."""
+    """Ends messages that will not be posted (any more): cancelled or expired, at each device they were meant for.
+
+    What was posted to another device before ends as that says.
+    """
     if not unsent:
         return
     meant = addressees.of_messages(tx, [each.message for each in unsent], now=now)
@@ -187,7 +202,7 @@ def close_unsent(tx: Transaction, unsent: Sequence[Unsent], *, now: datetime) ->
     for each in unsent:
         alike[each.state, each.reason].append(each.message.id)
     for (state, reason), ids in alike.items():
-        _set_states(tx, ids, state, reason=reason, finished_at=now)
+        _end_without_post(tx, ids, state, reason=reason, now=now)
 
 
 def pass_over(
@@ -247,12 +262,9 @@ def lapse(tx: Transaction, delivery_ids: Collection[str], *, owner: str, now: da
     ids = sorted(set(tx.execute(mine).scalars()))
     if not ids:
         return
-    emptied = tx.execute(
-        sa.update(MessageRow)
-        .where(MessageRow.id.in_(ids), MessageRow.push.is_(None))
-        .values(state=MessageState.CANCELLED, reason="consent_missing", finished_at=now)
-        .returning(MessageRow.id)
-    ).scalars()
+    empty = sa.select(MessageRow.id).where(MessageRow.id.in_(ids), MessageRow.push.is_(None))
+    emptied = sorted(tx.execute(empty).scalars())
+    _end_without_post(tx, emptied, MessageState.CANCELLED, reason="consent_missing", now=now)
     _set_states(tx, sorted(set(ids) - set(emptied)), MessageState.QUEUED)
 
 
@@ -316,6 +328,18 @@ class _Kind(NamedTuple):
     detail: str | None
     retire: bool
     spared: bool
+
+
+def _end_without_post(
+    tx: Transaction, ids: Sequence[str], state: MessageState, *, reason: str, now: datetime
+) -> None:
+    """Ends messages that wait for nothing any more: as their earlier deliveries say, else in this state."""
+    if not ids:
+        return
+    seen = set(tx.execute(_MAYBE_SEEN.where(among(tx, MessageRow.id, ids))).scalars())
+    _set_states(tx, sorted(set(ids) - seen), state, reason=reason, finished_at=now)
+    _set_states(tx, sorted(seen), MessageState.SENDING)
+    settle(tx, seen, now=now)
 
 
 def _set_states(tx: Transaction, ids: Sequence[str], state: MessageState, **more: object) -> None:

@@ -20,6 +20,12 @@ _CHOSE = (
     .correlate(MessageRow)
     .scalar_subquery()
 )
+# Not so where the copy was refused or never sent: then only the message itself is still unknown.
+_ANSWER_LOST = (
+    sa.exists()
+    .where(DeliveryRow.message_id == MessageRow.id, DeliveryRow.status == DeliveryStatus.UNKNOWN)
+    .correlate(MessageRow)
+)
 _MOST = 500
 # The index's own condition, written out: SQLite uses a partial index only where the query holds it word for word.
 _IN_BACKLOG = sa.text("messages.state IN ('queued', 'sending', 'unknown')")
@@ -71,7 +77,7 @@ def _lost(now: datetime) -> "sa.Select[str, str]":
     return (
         sa.select(MessageRow.id, MessageRow.customer_id)
         .where(_IN_BACKLOG, MessageRow.state == MessageState.UNKNOWN, MessageRow.expires_at > now)
-        .where(MessageRow.push.is_not(None), sa.or_(*due))
+        .where(MessageRow.push.is_not(None), _ANSWER_LOST, sa.or_(*due))
         .where(_CHOSE)
         .limit(_MOST)
     )

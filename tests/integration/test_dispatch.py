@@ -1,5 +1,6 @@
 """The outbox and its dispatcher over real databases, with a notifier that answers what a test tells it."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from domain.messages import MOST_RESENDS, DeliveryStatus, Envelope, Message, Out
 from domain.people import Mode
 from domain.policy import Brand, Policy
 from notifiers.base import Notifier, Start
+from notifiers.outcomes import accepted, lost, of_answer
 from scheduler.dispatch import Dispatcher
 from scheduler.pacing import PROMPT
 from storage import brands, messages
@@ -575,3 +577,80 @@ def test_what_is_over_withdrawn_or_too_fresh_is_not_sent_again(
 
     assert outbox.state(message) == "unknown"
     assert len(notifier.posted) == 1
+
+
+REFUSED = Outcome(status=DeliveryStatus.UNAVAILABLE, error_code="INTERNAL")
+
+
+def is_over(outbox: Outbox, message: str) -> dict[str, Reason]:
+    return {"life": Reason(code="expired", text="")}
+
+
+def is_withdrawn(outbox: Outbox, message: str) -> dict[str, Reason]:
+    return {"consent": Reason(code="consent_missing", text="")}
+
+
+@pytest.mark.parametrize("why", [is_over, is_withdrawn])
+@pytest.mark.parametrize(("first", "state"), [(ACCEPTED, "sent"), (LOST, "unknown")])
+def test_what_one_device_may_have_shown_is_not_called_unsent_for_the_other(
+    outbox: Outbox, why: Callable[[Outbox, str], dict[str, Reason]], first: Outcome, state: str
+) -> None:
+    message = outbox.put(outbox.customer("late", "timely"))
+    slow = outbox.dispatcher(notifier=Multiplexing({"late": None, "timely": first}), concurrency=2)
+    slow.tick()
+    assert until(lambda: outbox.state(message) == "queued" and slow._in_flight == 0)
+    assert slow.close()
+    drain(outbox.dispatcher(refuse=why(outbox, message)))
+    assert outbox.state(message) == state
+
+
+def test_a_text_emptied_after_one_device_got_it_leaves_the_message_sent(outbox: Outbox) -> None:
+    message = outbox.put(outbox.customer("late", "timely"))
+
+    class Emptying(Multiplexing):
+        def start(self, starts: Sequence[Start]) -> None:
+            is_emptied(outbox, message)
+            super().start(starts)
+
+    drain(outbox.dispatcher(notifier=Emptying({"late": None}), concurrency=2))
+    assert outbox.state(message) == "sent"
+    assert outbox.deliveries(message) == ["accepted"]
+
+
+@pytest.mark.parametrize("then", ["refused", "expired"])
+def test_a_lost_answer_stays_unknown_when_its_copy_goes_nowhere(outbox: Outbox, then: str) -> None:
+    at_least_once(outbox)
+    notifier = Scripted({"phone": LOST})
+    message = outbox.put(outbox.customer("phone"))
+    refuse: dict[str, Reason] = {}
+    dispatcher = outbox.dispatcher(notifier=notifier, refuse=refuse)
+    dispatcher.tick()
+    settle(dispatcher)
+    notifier._answers["phone"] = REFUSED
+    if then == "expired":
+        refuse |= is_over(outbox, message)
+    for _ in range(3):
+        pass_time(outbox, dispatcher)
+
+    assert outbox.state(message) == "unknown"
+    assert len(notifier.posted) == (2 if then == "refused" else 1)
+
+
+def _error(message: str, status: str = "INTERNAL") -> bytes:
+    return json.dumps({"error": {"status": status, "message": message}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        pytest.param(of_answer(400, _error("y" * 1000, "X" * 100), {}), "rejected", id="long"),
+        pytest.param(of_answer(500, _error("a\x00b", "A\x00B"), {}), "unavailable", id="NUL"),
+        pytest.param(of_answer(400, _error("half \ud83d", "\ud83d"), {}), "rejected", id="half"),
+        pytest.param(accepted("projects/p/\x00\ud83d" + "z" * 400), "accepted", id="name"),
+        pytest.param(lost("TIMEOUT", "\x00\udcff"), "unknown", id="an error's text"),
+    ],
+)
+def test_no_answer_is_too_odd_to_be_recorded(outbox: Outbox, answer: Outcome, status: str) -> None:
+    message = outbox.put(outbox.customer("phone"))
+    drain(outbox.dispatcher(notifier=Scripted({"phone": answer})))
+    assert outbox.deliveries(message) == [status]
