@@ -167,7 +167,7 @@ def _people(
     allowed = consents.of_many(tx, ids)
     kinds = any(ground.brand.policy.caps.kinds for ground in grounds)
     sent = contexts.sends(tx, ids, since=now - _memory(grounds), with_kinds=kinds)
-    answers = events.answers(tx, ids, now - REFUSED_FOR)
+    not_theirs = refused(tx, ids, now)
     known = profiles.of_many(tx, ids)
     asked = any(of_a_place(offer) for ground in grounds for offer in ground.offers)
     haunts = places.of_many(tx, ids) if asked else {}
@@ -191,7 +191,7 @@ def _people(
             zones=phones.get(id_, Phones()).zones,
             locale=phones.get(id_, Phones()).locale,
             sent=tuple(sent.get(id_, ())),
-            refused=_refused(answers.get(id_, ())),
+            refused=not_theirs.get(id_, ()),
             profile=known.get(id_),
             whereabouts=seen.get(id_),
             usual_store_id=usual_store.get(id_),
@@ -228,8 +228,15 @@ def _usual_stores(
     return of_late | learned
 
 
-def _refused(answers: Iterable[events.Answer]) -> tuple[str, ...]:
-    return tuple(sorted({a.offer_id for a in answers if a.type == "not_for_me" and a.offer_id}))
+def refused(
+    tx: Transaction, customer_ids: Sequence[str], now: datetime
+) -> dict[str, tuple[str, ...]]:
+    """The offers of which each of these people said, lately enough, that they are not for them."""
+    answers = events.answers(tx, customer_ids, now - REFUSED_FOR)
+    return {
+        id_: tuple(sorted({a.offer_id for a in said if a.type == "not_for_me" and a.offer_id}))
+        for id_, said in answers.items()
+    }
 
 
 def _memory(grounds: Iterable[Ground]) -> timedelta:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from domain.context import Context
-from domain.decisions import Reason
+from domain.decisions import Reason, reason
+from domain.offers import OfferKind
 from domain.people import Purpose
 from domain.policy import Brand
 from scheduler.context.clock import first_zone
 from scheduler.decide import guards
-from scheduler.loading import MEMORY
+from scheduler.loading import MEMORY, refused
 from storage import brands, offers, rechecks
 from storage.engine import Transaction
 from storage.messages import Queued
@@ -26,15 +27,16 @@ class _Around(NamedTuple):
     """
 
     brands: dict[str, Brand]
-    offered: set[str]
+    offered: dict[str, OfferKind]
     people: dict[str, Person]
+    refused: dict[str, tuple[str, ...]]  # offers that were not for them
 
 
 def reasons_against(tx: Transaction, queued: Sequence[Queued], now: datetime) -> dict[str, Reason]:
     """The first reason why each message must not be sent any more, by message id; absent where it may.
 
-    Looks at consent, pause, kill switch, permission, quiet hours, caps, the message's life, and whether the offer is
-    still offered. A person who is gone is a reason too.
+    Looks at consent, pause, kill switch, permission, quiet hours, caps, the message's life, whether the offer is still
+    offered, and whether the person muted its kind or refused it meanwhile. A person who is gone is a reason too.
     """
     around = _around(tx, queued, now)
     checked = {each.message.id: _reason(each, around, now) for each in queued}
@@ -49,6 +51,7 @@ def _around(tx: Transaction, queued: Sequence[Queued], now: datetime) -> _Around
         brands=brands.of_many(tx, owners),
         offered=offers.still_active(tx, said, now),
         people=rechecks.people(tx, who, _NEEDED, since=now - MEMORY),
+        refused=refused(tx, who, now),
     )
 
 
@@ -56,8 +59,13 @@ def _reason(each: Queued, around: _Around, now: datetime) -> Reason | None:
     person = around.people.get(each.message.customer_id)
     if person is None:
         return Reason(code="customer_gone", text="The person is no longer known.")
-    if each.message.offer_id not in around.offered:
+    offer_id = each.message.offer_id
+    if offer_id not in around.offered:
         return Reason(code="offer_ended", text="The offer is no longer offered.")
+    if around.offered[offer_id] in person.preferences.muted_kinds:
+        return reason("muted", kind=around.offered[offer_id])
+    if offer_id in around.refused.get(each.message.customer_id, ()):
+        return reason("not_for_me")
     brand = around.brands[each.message.brand_id]
     return next(iter(guards.on_person(_context(each, person, brand, now), brand.policy)), None)
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from domain.decisions import Outcome
 from domain.errors import Fault, Invalid, NotFound, Stale
 from domain.ids import new_id
-from domain.offers import Offer, OfferBody
+from domain.offers import Offer, OfferBody, OfferKind
 from domain.people import Mode
 from storage import stores
 from storage.engine import Transaction
@@ -77,13 +77,17 @@ def active(tx: Transaction, brand_id: str, at: datetime | None = None) -> list[O
     return [offer for offer in offers if offer.body.active and not _ended(offer.body, at)]
 
 
-def still_active(tx: Transaction, offer_ids: Collection[str], at: datetime) -> set[str]:
-    """Those of these offers that are switched on, not suspended, and whose life has not ended by then."""
+def still_active(tx: Transaction, offer_ids: Collection[str], at: datetime) -> dict[str, OfferKind]:
+    """Those of these offers that are switched on, not suspended, and whose life has not ended by then; with their kinds."""
     query = sa.select(OfferRow.__table__).where(
         among(tx, OfferRow.id, offer_ids), OfferRow.deleted_at.is_(None), UNSUSPENDED
     )
     offers = (_offer(row) for row in tx.execute(query))
-    return {offer.id for offer in offers if offer.body.active and not _ended(offer.body, at)}
+    return {
+        offer.id: offer.body.kind
+        for offer in offers
+        if offer.body.active and not _ended(offer.body, at)
+    }
 
 
 def as_of(tx: Transaction, offer_id: str, revision: int) -> Offer | None:

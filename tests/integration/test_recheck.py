@@ -7,11 +7,14 @@ import sqlalchemy as sa
 
 from domain.clock import ManualClock
 from domain.decisions import Cause, Reason
-from domain.people import Device, Permission, QuietHours
+from domain.events import Event
+from domain.ids import new_id
+from domain.people import Device, Mode, Permission, Preferences, QuietHours
 from domain.policy import Caps
 from scheduler import recheck
-from storage import messages
+from storage import customers, events, messages
 from storage.engine import Database
+from storage.events import StoredEvent
 from storage.models import DeviceRow, OfferRow
 from tests.integration.stage import OPEN, Stage
 
@@ -58,6 +61,24 @@ def said_again(stage: Stage, person: Device) -> None:
     stage.rule(OPEN, caps=Caps(per_day=1, per_week=None))
 
 
+def muted(stage: Stage, person: Device) -> None:
+    wanted = Preferences(muted_kinds=("discount",))
+    stage.write(lambda tx: customers.save_preferences(tx, person.customer_id, wanted))
+
+
+def refused(stage: Stage, person: Device) -> None:
+    """As an answer to an earlier push of the same offer."""
+    [decision] = stage.decisions()
+    now = stage.clock.now()
+    answer = StoredEvent(
+        event=Event(event_id=new_id(), type="not_for_me", occurred_at=now, decision_id=decision.id),
+        brand_id=stage.brand.id,
+        mode=Mode.LIVE,
+        customer_id=person.customer_id,
+    )
+    stage.write(lambda tx: events.add(tx, [answer], now=now))
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -72,6 +93,8 @@ def said_again(stage: Stage, person: Device) -> None:
         pytest.param(denied, "permission_denied", id="permission denied"),
         pytest.param(lambda s, p: s.clock.advance(hours=3), "expired", id="its life is over"),
         pytest.param(said_again, "cap", id="cap"),
+        pytest.param(muted, "muted", id="its kind muted"),
+        pytest.param(refused, "not_for_me", id="not for them"),
     ],
 )
 def test_what_changed_since_the_decision_silences_the_message(
