@@ -160,15 +160,28 @@ def _likely(at: Scene) -> Likely:
     return likely([person], at.ground.wheel, now=at.now)[0] if person else Likely()
 
 
+class _Spot(NamedTuple):
+    """What all offers about one store share. `astray`: the moment is at another store."""
+
+    store: Store | None
+    distance_m: float | None
+    open: bool | None
+    sky: Sky | None
+    regular: str | None
+    left: int | None
+    astray: bool
+    gone: bool = False  # the offer names stores, and there is none of them
+
+
 class _View:
-    """One person's view of the offers. Remembers stores and distances: many offers are about the same store."""
+    """One person's view of the offers. Remembers what is seen of a store: many offers are about the same one."""
 
     def __init__(self, at: Scene, here: tuple[str | None, int | None]) -> None:
         self._at = at
         self._here = here
         self._position = _fresh_position(at)
-        self._places: dict[tuple[str, ...], tuple[Store | None, float | None]] = {}
-        self._open: dict[tuple[str, float | None, bool], bool | None] = {}
+        self._spots: dict[tuple[str, ...], _Spot] = {}
+        self._kind_caps = at.ground.brand.policy.caps.kinds
         self._said: dict[str, list[Sent]] = {}
         for sent in at.known.sent:
             self._said.setdefault(sent.offer_id, []).append(sent)
@@ -176,32 +189,29 @@ class _View:
         self._tastes = _choices(at)
 
     def candidate(self, offer: Offer) -> Candidate:
-        at, body = self._at, offer.body
-        caps = at.ground.brand.policy.caps
+        at, body, id_ = self._at, offer.body, offer.id
         own = self._surroundings.of(offer)
-        store, distance_m = self._at_home(own) if own else self._place(body.stores)
-        said = self._said.get(offer.id)
+        spot = self._at_home(own, body.stores) if own else self._spot(body.stores)
+        said = self._said.get(id_)
+        cap = self._kind_caps.get(body.kind) if self._kind_caps else None
         return Candidate(
-            offer_id=offer.id,
+            offer_id=id_,
             revision=offer.revision,
-            store_id=store.id if store else None,
-            distance_m=distance_m,
-            elsewhere=self._elsewhere(offer, store),
+            store_id=spot.store.id if spot.store else None,
+            distance_m=spot.distance_m,
+            elsewhere=spot.gone or (spot.astray and not _asks_for_a_distance(offer)),
             place=own.nearby if own else None,
-            hours_hold=_hours_hold(at, offer, store),
-            store_open=self._is_open(store, distance_m, ahead=own is not None),
-            sky=_sky(at, store) if at.ground.skies else None,
+            hours_hold=_hours_hold(at, offer, spot.store),
+            store_open=spot.open,
+            sky=spot.sky,
             left=_left(offer, at.ground.sold),
             last_sent_at=_last(said) if said else None,
             said_in_daypart=self._said_now(said) if said else False,
-            refused=offer.id in at.known.refused,
-            regular=_regular(at, store),
-            taste=self._tastes.word(offer.body.about),
-            kind_left=self._spare(caps.kinds.get(body.kind), lambda sent: sent.kind == body.kind),
-            store_left=self._spare(
-                caps.per_store if store else None,
-                lambda sent: sent.store_id == (store.id if store else None),
-            ),
+            refused=id_ in at.known.refused,
+            regular=spot.regular,
+            taste=self._tastes.word(body.about),
+            kind_left=self._spare(cap, lambda sent: sent.kind == body.kind),
+            store_left=spot.left,
         )
 
     def _spare(self, cap: Cap | None, counts: Callable[[Sent], bool]) -> int | None:
@@ -215,16 +225,33 @@ class _View:
         spans = ((cap.per_day, today), (cap.per_week, week))
         return max(0, min(most - had for most, had in spans if most is not None))
 
-    def _place(self, names: tuple[str, ...]) -> tuple[Store | None, float | None]:
-        """The store that an offer valid at these is about, and how far it is."""
-        if names not in self._places:
+    def _spot(self, names: tuple[str, ...]) -> _Spot:
+        """The store that an offer valid at these is about, as it is for this person."""
+        found = self._spots.get(names)
+        if found is None:
             store = _store(self._at, self._at.premises.named(names), self._position)
-            self._places[names] = store, self._distance(store)
-        return self._places[names]
+            found = self._spots[names] = self._seen(store, names, ahead=False)
+        return found
 
-    def _at_home(self, own: Own) -> tuple[Store | None, float | None]:
-        store = _store(self._at, own.stores, own.centre)
-        return store, self._distance(store)
+    def _at_home(self, own: Own, names: tuple[str, ...]) -> _Spot:
+        return self._seen(_store(self._at, own.stores, own.centre), names, ahead=True)
+
+    def _seen(self, store: Store | None, names: tuple[str, ...], *, ahead: bool) -> _Spot:
+        at, distance_m = self._at, self._distance(store)
+        here, id_ = at.moment.store_id, store.id if store else None
+        return _Spot(
+            store,
+            distance_m,
+            open=self._is_open(store, distance_m, ahead=ahead),
+            sky=_sky(at, store) if at.ground.skies else None,
+            regular=_regular(at, store),
+            left=self._spare(
+                at.ground.brand.policy.caps.per_store if store else None,
+                lambda sent: sent.store_id == id_,
+            ),
+            astray=here is not None and id_ != here,
+            gone=bool(names) and not at.premises.named(names),
+        )
 
     def _distance(self, store: Store | None) -> float | None:
         if store is None or self._position is None:
@@ -240,22 +267,16 @@ class _View:
         """Whether the store is open on arrival; `ahead`: or opens within three hours, for what is ordered before."""
         if store is None or not store.opening_hours:
             return None
-        key = (store.id, distance_m, ahead)
-        if key not in self._open:
-            arrival = _arrival(self._at, distance_m)
-            hours = range(1 + ahead * _ORDERED_AHEAD_H)
-            is_open = self._at.premises.is_open
-            seen = [is_open(store, arrival + timedelta(hours=hour)) for hour in hours]
-            self._open[key] = next((found for found in seen if found is not False), False)
-        return self._open[key]
+        arrival, is_open = _arrival(self._at, distance_m), self._at.premises.is_open
+        hours = range(1 + ahead * _ORDERED_AHEAD_H)
+        seen = [is_open(store, arrival + timedelta(hours=hour)) for hour in hours]
+        return next((found for found in seen if found is not False), False)
 
-    def _elsewhere(self, offer: Offer, store: Store | None) -> bool:
-        """A moment at a store is for the offers valid there, or for those that ask for a distance of their own."""
-        here, place = self._at.moment.store_id, offer.body.when.place
-        nearby = place is not None and place.within_m is not None
-        astray = here is not None and (store is None or store.id != here)
-        gone = bool(offer.body.stores) and not self._at.premises.named(offer.body.stores)
-        return gone or (astray and not nearby)
+
+def _asks_for_a_distance(offer: Offer) -> bool:
+    """A moment at a store is for the offers valid there, or for those that ask for a distance of their own."""
+    place = offer.body.when.place
+    return place is not None and place.within_m is not None
 
 
 def _surroundings(at: Scene) -> Surroundings:
