@@ -22,7 +22,7 @@ from storage.addressees import Addressee
 from storage.engine import Transaction
 from storage.models import DeliveryRow, MessageRow
 from storage.models.base import Id, UtcTime
-from storage.sql import among, array_of, lease_now
+from storage.sql import among, array_of, lease_now, locked
 
 UNFINISHED = (MessageState.QUEUED, MessageState.SENDING)
 _LONGEST_DETAIL = 300
@@ -262,8 +262,9 @@ def lapse(tx: Transaction, delivery_ids: Collection[str], *, owner: str, now: da
     ids = sorted(set(tx.execute(mine).scalars()))
     if not ids:
         return
-    empty = sa.select(MessageRow.id).where(MessageRow.id.in_(ids), MessageRow.push.is_(None))
-    emptied = sorted(tx.execute(empty).scalars())
+    held = sa.select(MessageRow.id, MessageRow.push.is_(None).label("is_empty"))
+    held = held.where(MessageRow.id.in_(ids)).order_by(MessageRow.id)
+    emptied = [row.id for row in tx.execute(locked(tx, held)) if row.is_empty]
     _end_without_post(tx, emptied, MessageState.CANCELLED, reason="consent_missing", now=now)
     _set_states(tx, sorted(set(ids) - set(emptied)), MessageState.QUEUED)
 

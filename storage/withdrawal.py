@@ -82,10 +82,15 @@ def forget_position(tx: Transaction, device_id: str, *, now: datetime) -> None:
 
 
 def _cancel_messages(tx: Transaction, customer_id: str, now: datetime) -> int:
-    queued = sa.select(MessageRow.__table__).where(
-        MessageRow.customer_id == customer_id, MessageRow.state == MessageState.QUEUED
+    # Those under way are locked as well: a sender that takes one back right now comes before, and it is found queued, or
+    # after, and finds it without its text.
+    open_ = sa.select(MessageRow.__table__).where(
+        MessageRow.customer_id == customer_id,
+        MessageRow.state.in_((MessageState.QUEUED, MessageState.SENDING)),
     )
-    found = [msgspec.convert(row._mapping, Message) for row in tx.execute(locked(tx, queued)).all()]
+    rows = tx.execute(locked(tx, open_.order_by(MessageRow.id))).all()
+    queued = [row for row in rows if row.state == MessageState.QUEUED]
+    found = [msgspec.convert(row._mapping, Message) for row in queued]
     for message in found:
         messages.close_unsent(
             tx, message, state=MessageState.CANCELLED, reason="consent_missing", now=now

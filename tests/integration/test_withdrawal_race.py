@@ -5,14 +5,17 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
+import pytest
+import sqlalchemy as sa
+
 from domain.decisions import Reason
 from domain.messages import DeliveryStatus, Envelope, MessageState, Outcome
 from domain.people import Purpose
 from scheduler.dispatch import Dispatcher
-from storage import consents, devices
+from storage import consents, deliveries, devices, withdrawal
 from storage.engine import Transaction
 from storage.messages import Queued
-from storage.models import MessageRow
+from storage.models import DeliveryRow, MessageRow
 from tests.integration.conftest import World
 from tests.integration.traces import Traces, rows
 
@@ -90,6 +93,44 @@ def test_no_post_starts_after_a_withdrawal_was_answered(any_world: World) -> Non
         states = _states(tx, install.customer_id)
     assert states["sent"] == len(slow.began)
     assert states["cancelled"] == 60 - len(slow.began)
+
+
+@pytest.mark.parametrize("first", ["sender", "person"])
+def test_a_push_taken_back_while_its_person_withdraws_waits_no_more(
+    any_world: World, first: str
+) -> None:
+    """Else it would wait without its text, which nobody could post or read."""
+    world = any_world
+    install = world.device(Purpose.PUSH, Purpose.HABITS)
+    with world.database.read() as tx:
+        traces = Traces(devices.lock(tx, install.device_id), world.clock.now())
+    message_id = world.database.write(lambda tx: traces.message(tx, MessageState.SENDING))
+    with world.database.read() as tx:
+        query = sa.select(DeliveryRow.id, DeliveryRow.owner)
+        delivery = tx.execute(query.where(DeliveryRow.message_id == message_id)).one()
+    has_written = threading.Event()
+
+    def lapse(tx: Transaction) -> None:
+        deliveries.lapse(tx, [delivery.id], owner=delivery.owner, now=world.clock.now())
+
+    def withdraw(tx: Transaction) -> None:
+        withdrawal.carry_out(
+            tx, Purpose.HABITS, customer_id=install.customer_id, now=world.clock.now()
+        )
+
+    def slowly(tx: Transaction) -> None:
+        (lapse if first == "sender" else withdraw)(tx)
+        has_written.set()
+        time.sleep(0.2)
+
+    other = threading.Thread(target=lambda: world.database.write(slowly))
+    other.start()
+    assert has_written.wait(5)
+    world.database.write(withdraw if first == "sender" else lapse)
+    other.join()
+    with world.database.read() as tx:
+        [row] = rows(tx, MessageRow, install.customer_id)
+    assert (row.state, row.push) == ("cancelled", None)
 
 
 def _states(tx: Transaction, customer_id: str) -> dict[str, int]:
