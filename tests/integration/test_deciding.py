@@ -76,6 +76,7 @@ def test_an_enter_with_a_fitting_offer_queues_a_push(stage: Stage) -> None:
             "message_id": message.id,
             "offer": "soup",
         },
+        "style": {},
     }
     assert stage.sent == 1
     assert stage.open_moments() == []
