@@ -8,7 +8,7 @@ from scheduler import templates
 from scheduler.context import build
 from scheduler.context.build import Scene
 from scheduler.decide import guards
-from scheduler.decide.choose import decide
+from scheduler.decide.choose import among, forbidding
 from scheduler.decide.score import Model
 from scheduler.drafts import Choice, Said, marked
 
@@ -16,19 +16,19 @@ from scheduler.drafts import Choice, Said, marked
 def attempt(at: Scene, model: Model) -> Choice:
     """What is chosen at this moment. Where a rule on the person forbids it, no offer is looked at."""
     context = build.person(at)
-    if not guards.on_person(context, at.ground.brand.policy):
-        context = build.with_offers(context, at)
-    return chosen(at, context, model)
+    if forbidden := guards.on_person(context, at.ground.brand.policy):
+        return Choice(context, forbidding(context, forbidden), None)
+    return chosen(at, build.with_offers(context, at), model)
 
 
 def chosen(at: Scene, context: Context, model: Model) -> Choice:
-    """Decides until what was chosen can be put into words.
+    """Decides until what was chosen can be put into words; the rules on the person forbid nothing.
 
     An offer that cannot is marked so in the inputs and the decision is made again without it: the stored inputs
     always give the stored decision.
     """
     while True:
-        verdict = decide(context, at.ground.offers, at.ground.brand.policy, model)
+        verdict = among(context, at.ground.offers, at.ground.brand.policy, model)
         if verdict.outcome is not Outcome.SEND or not (verdict.offer and verdict.candidate):
             return Choice(context, verdict, None)
         push = rendered(at, verdict.offer, verdict.candidate)

@@ -51,9 +51,20 @@ def decide(context: Context, offers: Sequence[Offer], policy: Policy, model: Mod
 
     `offers` must hold every offer that the context's candidates name, in the revision they name.
     """
-    seed = seed_of(context.moment_id)
     if forbidden := guards.on_person(context, policy):
-        return Verdict(outcome=Outcome.SILENCE, reasons=forbidden, seed=seed)
+        return forbidding(context, forbidden)
+    return among(context, offers, policy, model)
+
+
+def forbidding(context: Context, forbidden: tuple[Reason, ...]) -> Verdict:
+    """The silence that rules on the person demand."""
+    seed = seed_of(context.moment_id)
+    return Verdict(outcome=Outcome.SILENCE, reasons=forbidden, seed=seed)
+
+
+def among(context: Context, offers: Sequence[Offer], policy: Policy, model: Model) -> Verdict:
+    """As `decide`, where the rules on the person were asked and forbid nothing."""
+    seed = seed_of(context.moment_id)
     fitting, ruled_out = _sift(context, offers)
     if not fitting:
         reasons = eligible.none_fits(offers, ruled_out)
