@@ -91,13 +91,9 @@ def _moments(drafts: Iterable[Draft]) -> dict[str, dict[TermName, Evidence]]:
 
 def worth(context: Context, verdict: Verdict, policy: Policy) -> float | None:
     """The gain of the best that could be said at a moment, whatever else the week's pushes could bring; None where a rule
-    forbade to speak. Where only a cap did, as good as the person's moments usually are.
+    forbade to speak, a cap too: such a moment was never to be had.
     """
-    if verdict.offer:
-        return verdict.gain + reserve(context, policy, _MODEL)
-    codes = {reason.code for reason in verdict.reasons}
-    usual = context.learned.usual
-    return usual.gain if usual and codes == {"cap"} else None
+    return verdict.gain + reserve(context, policy, _MODEL) if verdict.offer else None
 
 
 def hasten(tx: Transaction, taken: Iterable[StoredEvent], *, now: datetime) -> None:
