@@ -141,9 +141,12 @@ def _host(parts: SplitResult) -> str:
 
 def _port(parts: SplitResult) -> int:
     try:
-        return parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port
     except ValueError:
-        raise AddressRefused("its port is no number up to 65535") from None
+        port = 0
+    if port == 0:
+        raise AddressRefused("its port is no number from 1 to 65535")
+    return port or (443 if parts.scheme == "https" else 80)
 
 
 def _literal(host: str) -> Address | None:

@@ -83,6 +83,12 @@ class _Entry(msgspec.Struct, rename="camel"):
 _EVENT = re.compile(r"[A-Z][A-Z_]+")
 _ENTRIES = "androidDeliveryData"
 _MOST_FAULTS = 1000
+_YEARS = range(1970, 2200)  # a time outside of them is a unit or a column mistaken for another
+_MOST_ACCEPTED = 2**53
+_UNREADABLE = (
+    msgspec.DecodeError,
+    RecursionError,
+)  # the second where brackets stand in brackets without end
 
 
 def read(content: bytes) -> Found:
@@ -92,7 +98,7 @@ def read(content: bytes) -> Found:
         return _wrong("", "The file is empty; export at least one row.")
     try:
         whole = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return _of_lines(text.splitlines())
     if isinstance(whole, dict) and _ENTRIES in whole:
         return _of_reports(whole[_ENTRIES])
@@ -108,7 +114,7 @@ def _of_lines(lines: Sequence[bytes]) -> Found:
             continue
         try:
             decoded.append((number, msgspec.json.decode(line)))
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             faults.append(_fault(number, "", f"This is no JSON document ({error})."))
     pages = [
         (number, each) for number, each in decoded if isinstance(each, dict) and _ENTRIES in each
@@ -162,12 +168,28 @@ def _row(given: Any) -> Row | None:
     return Row(
         happened=Happened(line.event),
         at=_time(line.event_timestamp),
-        name=line.message_id.rpartition("/")[2],
-        collapse_key=line.collapse_key or None,
+        name=_plain("message_id", line.message_id.rpartition("/")[2]),
+        collapse_key=_plain("collapse_key", line.collapse_key or "") or None,
     )
 
 
+def _plain(field: str, text: str) -> str:
+    if not text.isprintable():
+        raise _Unreadable(field, f"`{field}` holds characters that FCM's names never have.")
+    return text
+
+
 def _time(given: str | float | None) -> datetime:
+    at = _time_or_none(given)
+    if at is None or at.year not in _YEARS:
+        raise _Unreadable(
+            "event_timestamp",
+            "Each row needs its `event_timestamp`, such as 2026-05-06 10:00:00 UTC.",
+        )
+    return at
+
+
+def _time_or_none(given: str | float | None) -> datetime | None:
     """BigQuery writes `2026-05-06 10:00:00.5 UTC`, its clients ISO 8601 or seconds since 1970."""
     try:
         if isinstance(given, str) and not re.fullmatch(r"[0-9.E+]+", given):
@@ -175,10 +197,7 @@ def _time(given: str | float | None) -> datetime:
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
         return datetime.fromtimestamp(float(given or "none"), UTC)
     except (ValueError, OverflowError, OSError):
-        raise _Unreadable(
-            "event_timestamp",
-            "Each row needs its `event_timestamp`, such as 2026-05-06 10:00:00 UTC.",
-        ) from None
+        return None
 
 
 def _of_reports(given: Any) -> Found:
@@ -196,8 +215,10 @@ def _report(given: Any) -> Report:
     entry = msgspec.convert(given, _Entry, strict=False)
     shares: Mapping[str, float] = entry.data.message_outcome_percents
     accepted = entry.data.count_messages_accepted
-    if accepted < 0 or any(not 0 <= share <= 100 for share in shares.values()):
-        raise ValueError("counts are not below 0, and shares are from 0 to 100")
+    if not 0 <= accepted <= _MOST_ACCEPTED or any(not 0 <= s <= 100 for s in shares.values()):
+        raise ValueError("counts are from 0 to 2^53, and shares from 0 to 100")
+    if not (entry.app_id + entry.analytics_label + "".join(shares)).isprintable():
+        raise ValueError("names hold no control characters")
     return Report(
         app=entry.app_id[:200],
         day=date(entry.date.year, entry.date.month, entry.date.day),

@@ -14,6 +14,7 @@ from rich.table import Table
 from domain.errors import Refusal
 from service.environment import WrongSettings
 
+_WIDEST = 10_000  # columns where nobody looks: what is piped keeps its ids whole
 USAGE_ERROR = 2
 REFUSED = 1
 UNHEALTHY = 3
@@ -29,11 +30,17 @@ def show_json(value: Any) -> None:
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, err: bool = False
 ) -> None:
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column, overflow="fold"
+        )  # an id that is cut short can be given to no command
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console = Console(file=sys.stderr if err else sys.stdout)
-    console.print(table, soft_wrap=not console.is_terminal)
+    if not console.is_terminal:
+        console.width = _WIDEST
+    console.print(table)
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:

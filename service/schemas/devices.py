@@ -9,7 +9,7 @@ from service.schemas.base import AppSchema
 # What FCM's tokens and installation ids are made of; safe inside JSON without escaping.
 _TARGET = ma.validate.Regexp(
     r"^[A-Za-z0-9_:.~%=+/-]{1,4096}\Z",
-    error="This is no FCM token or Firebase installation id: 1 to 4096 of A-Z a-z 0-9 _ : . ~ %% = + / -",
+    error="This is no FCM token or Firebase installation id: 1 to 4096 of A-Z a-z 0-9 _ : . ~ % = + / -",
 )
 
 

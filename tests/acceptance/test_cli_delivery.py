@@ -48,6 +48,11 @@ def lost(tx: Transaction, state: MessageState = MessageState.UNKNOWN) -> str:
     return message.id
 
 
+def test_what_is_listed_without_a_terminal_can_be_given_to_the_next_command(folder: Path) -> None:
+    one = change(folder, lost)
+    assert one in call("messages", "--state", "unknown").stdout.split()
+
+
 def test_an_unknown_message_is_settled_and_keeps_that_it_was_unknown(folder: Path) -> None:
     one, other = change(folder, lost), change(folder, lost)
     done = call("messages", "settle", one, "--as", "sent")

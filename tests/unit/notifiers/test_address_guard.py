@@ -132,6 +132,7 @@ def test_an_address_of_the_public_internet_can_be_saved(url: str) -> None:
         "https://hooks.example:22/",
         "https://hooks.example:80/",
         "https://hooks.example:99999/",
+        "https://hooks.example:0/",
         "https://hooks.example:x/",
         "https://user@hooks.example/",
         "https://user:secret@hooks.example/",

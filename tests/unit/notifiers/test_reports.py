@@ -96,6 +96,19 @@ def test_refusals_of_the_export_are_counted_and_left_out() -> None:
         (json.dumps({**ROW, "event_timestamp": "noon"}).encode(), "/1/event_timestamp", "UTC"),
         (json.dumps({**ROW, "event_timestamp": None}).encode(), "/1/event_timestamp", "UTC"),
         (json.dumps({**ROW, "event_timestamp": 1e300}).encode(), "/1/event_timestamp", "UTC"),
+        (
+            json.dumps({**ROW, "event_timestamp": "0001-01-01"}).encode(),
+            "/1/event_timestamp",
+            "UTC",
+        ),
+        (
+            json.dumps({**ROW, "event_timestamp": "9999-12-31"}).encode(),
+            "/1/event_timestamp",
+            "UTC",
+        ),
+        (json.dumps({**ROW, "message_id": "0:1\0"}).encode(), "/1/message_id", "characters"),
+        (json.dumps({**ROW, "collapse_key": "\0"}).encode(), "/1/collapse_key", "characters"),
+        (b"[" * 100_000, "/1", "no JSON"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named_with_its_line(
@@ -131,6 +144,8 @@ def test_sums_of_the_data_api_are_read_page_by_page() -> None:
         {"data": {"countMessagesAccepted": "many"}},
         {"data": {"countMessagesAccepted": "-1"}},
         {"data": {"messageOutcomePercents": {"delivered": 101}}},
+        {"data": {"countMessagesAccepted": "1" + "0" * 30}},
+        {"analyticsLabel": "soup\0"},
     ],
 )
 def test_a_sum_that_cannot_be_is_named(wrong: dict[str, object]) -> None:
