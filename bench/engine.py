@@ -46,7 +46,7 @@ from storage import brands, learning, moments, offers, records
 from storage.engine import Database, Transaction
 from storage.models import CustomerRow
 
-SIZES = (10_000, 100_000, 300_000)
+SIZES = (10_000, 100_000)
 QUICK = (1_000,)
 DUE = 3_000
 SAMPLE = 200  # people of whom the pure parts are measured
