@@ -49,7 +49,7 @@ def install(app: Flask, parts: Parts) -> None:
             if not (found and about and brand and _proves(signature, brand, found.decision.id)):
                 raise NotFound("This explanation does not exist, or no longer.")
             speaking = voice(Audience.CUSTOMER, *locales(tx, about))
-            at = speaking.at(found.decision.decided_at, clock(tx, about))
+            at = speaking.at(found.decision.decided_at, clock(tx, about, brand))
             told = Explainer(tx).explain(found, speaking)
         return html(_page(brand, found.decision.outcome, at, told, speaking))
 

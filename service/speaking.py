@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 from flask import request
 
+from domain.policy import Brand
+from scheduler.context.clock import first_zone
 from scheduler.telling.explanation import Explainer, Explanation
 from scheduler.telling.sentences import Audience, Voice
 from storage import customers, decisions, devices
@@ -26,10 +28,11 @@ def locales(tx: Transaction, customer_id: str) -> list[str | None]:
     return [*phones, customers.by_id(tx, customer_id).locale]
 
 
-def clock(tx: Transaction, customer_id: str) -> str | None:
-    """The time zone that a person's newest phone names, else their record."""
+def clock(tx: Transaction, customer_id: str, brand: Brand) -> str | None:
+    """The time zone that a person's newest phone names, else their record, else their brand's, as a decision has it."""
     phones = [device.time_zone for device in reversed(devices.of_customer(tx, customer_id))]
-    return next(filter(None, [*phones, customers.by_id(tx, customer_id).time_zone]), None)
+    zone = first_zone([*phones, customers.by_id(tx, customer_id).time_zone, brand.time_zone])
+    return zone.key if zone else None
 
 
 def in_words(told: Told, voice: Voice) -> dict[str, Any]:

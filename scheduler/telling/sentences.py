@@ -113,6 +113,8 @@ class Voice:
 
     def change(self, reason: Reason) -> str | None:
         """What would have changed it; None where nothing would, or what that hangs on was deleted."""
+        if reason.code == "cap" and reason.which == "day" and reason.args.get("count") == 0:
+            return self._made(("change.cap.day_raised",), reason.args)
         if reason.code == "cap" and reason.which != "day":
             key = "change.cap.moves" if "frees" in reason.args else "change.cap.raised"
             return self._made((key,), reason.args)

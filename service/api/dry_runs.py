@@ -12,6 +12,7 @@ from flask_smorest import Blueprint
 
 from domain.access import Principal, Scope
 from domain.errors import Busy, Fault, Invalid, Refusal
+from domain.offers import OfferBody
 from scheduler.rehearsing.dry_run import Asked, DryRun, Progress, Rehearsal
 from service.api import offers
 from service.auth import Authenticator
@@ -73,14 +74,24 @@ def _asked(
         raise Invalid(detail, faults=(Fault(pointer="/to", detail=detail),))
     return Asked(
         external_id=external_id,
-        body=offers.checked(draft, named(external_id), parts.settings.public_url)
-        if draft
-        else None,
+        body=_checked(draft, named(external_id), parts.settings.public_url) if draft else None,
         mode=principal.mode,
         since=since,
         until=until,
         sample=body.get("sample"),
     )
+
+
+def _checked(draft: dict[str, Any], external_id: str, public_url: str | None) -> OfferBody:
+    """As a PUT checks it; what is wrong is named by its place in this request."""
+    try:
+        return offers.checked(draft, external_id, public_url)
+    except Invalid as refusal:
+        faults = tuple(
+            msgspec.structs.replace(fault, pointer=f"/offer{fault.pointer}")
+            for fault in refusal.faults
+        )
+        raise Invalid(refusal.detail, faults=faults) from None
 
 
 def _rehearsal(parts: Parts, principal: Principal, asked: Asked, now: datetime) -> Rehearsal:

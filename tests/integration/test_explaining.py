@@ -188,6 +188,17 @@ def test_the_page_behind_a_push_speaks_the_persons_language(shop: Shop) -> None:
     assert shop.world.nobody.get(f"/why/{decision.id}/").status_code == 404
 
 
+def test_the_page_tells_the_time_by_the_brands_clock_where_nobody_knows_the_persons(
+    shop: Shop,
+) -> None:
+    shop.offer()
+    decision = shop.decided(shop.install())
+    url = explain_address("https://shop.example")(shop.brand, decision.id)
+    assert url
+    page = shop.world.nobody.get(f"{url.removeprefix('https://shop.example')}?locale=fi")
+    assert "6.5.2026 12.00.00<" in page.text
+
+
 @pytest.mark.parametrize("purpose", [Purpose.LOCATION, Purpose.HABITS])
 def test_a_withdrawal_takes_back_what_the_reasons_tell(shop: Shop, purpose: Purpose) -> None:
     shop.offer(when=NEAR)

@@ -363,6 +363,7 @@ class TestAsking:
             ({"from": second, "to": "2030-05-01T00:00:00Z"}, "/to"),
             ({"offer": {**BUNS, "kind": "x"}}, "/offer/kind"),
             ({"offer": {**BUNS, "stores": ["nowhere"]}}, "/offer/stores/0"),
+            ({"offer": {**BUNS, "title": {"en": "{{ x"}}}, "/offer/title/en"),
             ({"sample": 3}, "/sample"),
             ({"when": "now"}, "/when"),
         ):

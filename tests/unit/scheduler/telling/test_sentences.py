@@ -187,3 +187,11 @@ def test_no_argument_is_taken_for_a_place_to_fill() -> None:
 def test_a_count_is_told_with_the_right_form(language: str, text: str) -> None:
     own = reason("cap", which="own", got=1, count=1)
     assert Voice(Audience.CUSTOMER, [language]).words(own).text == text
+
+
+def test_no_day_is_waited_for_where_none_allows_any() -> None:
+    none, some = (reason("cap", which="day", got=0, count=count) for count in (0, 2))
+    voice = Voice(Audience.CUSTOMER, ["en"])
+
+    assert voice.change(none) == "The maximum per day is raised."
+    assert voice.change(some) == "The next day begins."
