@@ -81,7 +81,9 @@ def rehearse(database: Database, now: Now, funnel: Funnel) -> Iterator[int]:
 
 def causes(offer: Offer, model: Model) -> tuple[Cause, ...]:
     """The causes at which the offer may be said, the most favourable first; `manual` alone where any will do."""
-    bare = msgspec.structs.replace(offer.body, life=Life(), audience=Audience(), active=True)
+    bare = msgspec.structs.replace(
+        offer.body, life=Life(), audience=Audience(), active=True, sensitive=False
+    )
     plain = msgspec.structs.replace(offer, body=bare)
     fitting = [cause for cause in Cause if _may_be_said(plain, cause)]
     if offer.body.kind is OfferKind.SLOT:

@@ -36,7 +36,7 @@ def document(path: Path) -> dict[str, Any]:
     """The JSON object in a file; WrongDraft where there is none."""
     try:
         found = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, RecursionError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WrongDraft(f"{path} cannot be read as JSON ({error}).") from error
     if not isinstance(found, dict):
         raise WrongDraft(f"{path} must hold one JSON object.")

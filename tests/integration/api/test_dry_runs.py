@@ -226,6 +226,21 @@ class TestNow:
             (drop["code"], drop["of"]) for step in answer["steps"] for drop in step["drops"]
         ] == [("consent_missing", "location")]
 
+    def test_what_is_sensitive_has_the_moments_of_any_other_offer(self, shop: Shop) -> None:
+        shop.store("kallio")
+        place = {"within_m": 100, "via": ["enter"]}
+        about = {"categories": ["wine"]}
+        shop.offer(
+            "wine", when={"place": place}, value={"margin": 600}, about=about, sensitive=True
+        )
+        shop.person(*EVERYTHING)
+        fond = shop.person(*EVERYTHING)
+        assert fond.put("/v1/preferences", {"interests": ["wine"]}).status_code == 200
+        answer = shop.ask("wine")
+        assert answer["causes"] == ["enter"]
+        assert dropped(answer) == {("eligible", "sensitive"): 1}
+        assert sends(answer) == 1
+
     def test_a_win_back_is_for_those_who_slip(self, shop: Shop) -> None:
         shop.offer("back", kind="win_back")
         shop.person(*EVERYTHING)
@@ -402,7 +417,7 @@ class TestTheCommand:
         assert json.loads(told.stdout)["expected"]["sends"] == 1
         assert "1 sends" in self.run(shop, "buns").stdout
 
-    @pytest.mark.parametrize("body", ["[", "[]", '{"kind": "x"}'])
+    @pytest.mark.parametrize("body", ["[", "[]", '{"kind": "x"}', "[" * 100_000])
     def test_a_wrong_draft_ends_with_2(self, shop: Shop, tmp_path: Path, body: str) -> None:
         draft = tmp_path / "cake.json"
         draft.write_text(body)
