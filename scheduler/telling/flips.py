@@ -79,11 +79,14 @@ def _singles(case: Case, tried: Iterable[Change]) -> Iterator[Flip]:
 def _together(case: Case, tried: Sequence[Change]) -> Iterator[Flip]:
     """For each offer all that bears on it, less whatever can be left out, from what is farthest at hand."""
     found: set[frozenset[int]] = set()
-    for offer_id in dict.fromkeys(each.offer for each in tried if each.offer) or [None]:
+    for offer_id in dict.fromkeys([None, *(each.offer for each in tried if each.offer)]):
         bearing = tuple(each for each in tried if each.offer in {None, offer_id})
         least = _least(_only(case, offer_id), bearing)
         least = _least(case, least)
         key = frozenset(map(id, least))
+        for_all = [each for each in least if each.offer is None]
+        if len(for_all) < len(least) and changed(case, for_all).sends():
+            continue  # another offer is said by these alone
         if least and key not in found:
             found.add(key)
             yield from _opened(case, least)

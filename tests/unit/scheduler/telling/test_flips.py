@@ -170,6 +170,14 @@ def test_all_that_was_missing_is_named_together_and_nothing_else() -> None:
     assert told(case(at, offer("cake"), far)) == [cake, soup]
 
 
+def test_what_an_offer_lacks_is_not_named_where_another_is_said_without_it() -> None:
+    cake, soup = offer("cake"), offer("soup")
+    at = context(
+        candidate(cake, elsewhere=True, left=0), candidate(soup), permits={}, expires_at=NOON
+    )
+    assert told(case(at, cake, soup)) == [("consent push", "consent location", "in_time")]
+
+
 def test_a_send_names_what_the_person_could_have_set() -> None:
     of = one(offer(), person={"sent_at": (NOON,), "cause": Cause.ENTER})
     assert told(of, inside=False, most=7) == [
