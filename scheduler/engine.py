@@ -70,7 +70,7 @@ class Engine:
             model=self._model.revision,
             explain_url=explain_url,
         )
-        # On SQLite whoever else writes waits for a batch: some thirty milliseconds.
+        # On SQLite whoever else writes waits for a batch.
         self._batch = batch or (40 if database.is_sqlite else 200)
 
     def tick(self) -> int:
