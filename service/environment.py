@@ -3,6 +3,7 @@
 import difflib
 import ssl
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,6 +41,8 @@ def _text(variable: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if name in _FIELDS:
         return name, environ[variable]
     if name.removesuffix("_file") in _FIELDS and name.endswith("_file"):
+        if (plain := variable.removesuffix("_FILE")) in environ:
+            raise ValueError(f"{plain} is set as well; keep one of the two.")
         return name.removesuffix("_file"), Path(environ[variable]).read_text().strip()
     near = difflib.get_close_matches(name, _FIELDS, n=1)
     hint = f"did you mean {PREFIX}{near[0].upper()}?" if near else "see docs/settings.md."
@@ -53,6 +56,8 @@ def _value(name: str, text: str) -> object:
         raise ValueError(f"{str(error)[0].lower()}{str(error)[1:]}; you gave {text!r}.") from None
     if check := _CHECKS.get(name):
         check(text)
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"must be a number with an end; you gave {text!r}.")
     if isinstance(value, int | float) and value <= 0:
         raise ValueError(f"must be above 0; you gave {text!r}.")
     return value

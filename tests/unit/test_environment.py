@@ -19,6 +19,14 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_setting_that_is_given_twice_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "project"
+    file.write_text("one")
+    twice = {"WHENABOUTS_FCM_PROJECT": "other", "WHENABOUTS_FCM_PROJECT_FILE": str(file)}
+    with pytest.raises(WrongSettings, match="keep one of the two"):
+        read(twice)
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "hint"),
     [
@@ -26,6 +34,8 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         pytest.param("XYZZY", "4", "no such setting", id="unknown"),
         pytest.param("THREADS", "many", "you gave 'many'", id="not a number"),
         pytest.param("THREADS", "0", "above 0", id="too small"),
+        pytest.param("FCM_TIMEOUT_S", "nan", "a number with an end", id="no number at all"),
+        pytest.param("FCM_TIMEOUT_S", "inf", "a number with an end", id="without end"),
         pytest.param("FCM_TRANSPORT", "pigeon", "you gave 'pigeon'", id="not a choice"),
         pytest.param("BIND", "8080", "host:port", id="no host"),
         pytest.param("FCM_CREDENTIALS_FILE", "/nowhere/at/all", "No such file", id="no file"),
