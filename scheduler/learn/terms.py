@@ -89,7 +89,8 @@ class Terms:
             cause, slot, mine, min(_MANY, week), rhythm, mine and likely.came, ignored
         )
         self.anyway = _anyway(cause, slot)
-        self.leaving = _leaving(min(_WEARY, week), ignored, weary and weary.refused >= _REFUSING)
+        streak = _band(weary.ignored, _LONG_STREAKS, _VERY_LONG) if weary else None
+        self.leaving = _leaving(min(_WEARY, week), streak, weary and weary.refused >= _REFUSING)
 
     def of(self, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
         """What is active where this offer is said, in addition to what is shared."""
