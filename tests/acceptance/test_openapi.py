@@ -163,6 +163,7 @@ class Town:
             "offers": {"external_id": "soup"},
             "customers": {"external_id": "c-1"},
             "decisions": {"decision_id": decision["id"]},
+            "me": {"decision_id": decision["id"]},
             "messages": {"message_id": decision["message_id"]},
             "keys": {"key_id": self.admin.get("/v1/keys").json["data"][0]["id"]},
             "imports": {"kind": "stores"},

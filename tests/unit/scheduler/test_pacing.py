@@ -1,6 +1,7 @@
 """How fast a project may be sent to, in a time that the tests make up."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -183,7 +184,7 @@ def test_the_rate_comes_back_by_a_twentieth_in_ten_seconds_of_good_answers(clock
         seen.append(rate(paced))
     assert seen[8:10] == [500, 550]
     assert seen[-1] == 1000
-    assert all(after - before in (0, pytest.approx(50)) for before, after in zip(seen, seen[1:]))
+    assert all(after - before in (0, pytest.approx(50)) for before, after in pairwise(seen))
 
 
 def test_each_project_has_its_own_pace(clock: Clock) -> None:
