@@ -29,9 +29,13 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         url_prefix="/v1/webhooks",
         description="Addresses that take messages to e-mail, an app's inbox or a till",
     )
-    guard = guard_of(parts.settings)
-    tests = Limiter(_TESTS_PER_MINUTE)
+    _read(blp, parts, auth)
+    _edit(blp, parts, auth)
+    _try_out(blp, parts, auth)
+    return blp
 
+
+def _read(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
     @blp.get("")
     @auth.secret(Scope.READ, Scope.ADMIN)
     @blp.response(200, WebhooksSchema)
@@ -40,6 +44,19 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         with parts.database.read() as tx:
             found = webhooks.of_brand(tx, brand_id=principal.brand_id, mode=principal.mode)
         return {"data": [_shown(each) for each in found]}
+
+    @blp.get("/<external_id>")
+    @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.response(200, WebhookSchema)
+    @blp.doc(operationId="get_webhook")
+    def get_webhook(external_id: str, principal: Principal) -> Any:
+        with parts.database.read() as tx:
+            webhook = webhooks.get(tx, **_whose(principal, external_id))
+        return _shown(webhook), 200, etag(webhook.revision)
+
+
+def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
+    guard = guard_of(parts.settings)
 
     @blp.put("/<external_id>")
     @auth.secret(Scope.ADMIN)
@@ -65,15 +82,6 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         )
         return saved(_shown(webhook, secret=created), webhook.revision, created=created)
 
-    @blp.get("/<external_id>")
-    @auth.secret(Scope.READ, Scope.ADMIN)
-    @blp.response(200, WebhookSchema)
-    @blp.doc(operationId="get_webhook")
-    def get_webhook(external_id: str, principal: Principal) -> Any:
-        with parts.database.read() as tx:
-            webhook = webhooks.get(tx, **_whose(principal, external_id))
-        return _shown(webhook), 200, etag(webhook.revision)
-
     @blp.delete("/<external_id>")
     @auth.secret(Scope.ADMIN)
     @blp.response(204)
@@ -98,6 +106,10 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
         )
         return _shown(webhook, secret=True), 200, etag(webhook.revision)
 
+
+def _try_out(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
+    tests = Limiter(_TESTS_PER_MINUTE)
+
     @blp.post("/<external_id>/test")
     @auth.secret(Scope.ADMIN)
     @blp.response(200, WebhookAnswerSchema)
@@ -109,8 +121,6 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
             webhook = webhooks.get(tx, **_whose(principal, external_id))
         with closing(notifier_of(parts.settings, lambda _: webhook)) as notifier:
             return notifier.test(webhook)
-
-    return blp
 
 
 def _whose(principal: Principal, name: str) -> dict[str, Any]:
