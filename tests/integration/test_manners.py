@@ -109,7 +109,10 @@ def test_beyond_the_quota_everything_is_accounted_for_and_nothing_posted_twice(
 
     work(dispatcher, lambda: not states(outbox)["sending"] and states(outbox)["failed"] > 0)
     assert dispatcher.tick() == 0  # for Retry-After
-    assert dispatcher.manners.figures()["p"].halvings == 1
+    assert dispatcher.manners.figures()["p"].halvings in (
+        1,
+        2,
+    )  # one more where its answers come seconds apart
     refused = states(outbox)["failed"]
     assert refused <= 25  # those that were under way together
     assert states(outbox)["sent"] in (20, 21)
