@@ -231,42 +231,38 @@ class Reader:
         return Learned(terms=terms, spreads=priors, usual=usual)
 
 
-_WORDS = {
-    "brand": "how people here answer on the whole",
-    "cause": "how people answer at a moment of {}",
-    "slot": "how people answer on a {}",
-    "fatigue": "how people answer after {} pushes within a week",
-    "rhythm": "how people answer whose chance of coming by themselves is up to {}",
-    "came": "how people answer who came earlier on the same day",
-    "ignored": "how people answer who ignored up to {} pushes in a row",
-    "offer": "how people answer the offer {}",
-    "kind": "how people answer offers of kind {}",
-    "cause_kind": "how people answer at this moment to this kind of offer ({})",
-    "slot_offer": "how people answer this offer at this time ({})",
-    "weather": "how people answer in this weather: {}",
-    "weather_offer": "how people answer this offer in this weather ({})",
-    "distance": "how people answer who are within {} of the store",
-    "regular": "how people answer who came to this store: {}",
-    "taste": "how people answer to whose taste it is: {}",
-    "person": "how this person answers on the whole",
-    "person_slot": "how this person answers on a {}",
-    "person_kind": "how this person answers offers of kind {}",
-    "person_offer": "how this person answers the offer {}",
-    "leave": "how many withdraw after a push",
-    "leave_fatigue": "how many withdraw after {} pushes within a week",
-    "leave_ignored": "how many withdraw who ignored up to {} pushes in a row",
-    "leave_refused": "how many withdraw who refused a push: {}",
-    "anyway": "how many come without a push",
-    "anyway_cause": "how many come without a push at a moment of {}",
-    "anyway_slot": "how many come without a push on a {}",
-}
-GROUPS = frozenset(_WORDS)
+GROUPS = frozenset(
+    (
+        "brand",
+        "cause",
+        "slot",
+        "fatigue",
+        "rhythm",
+        "came",
+        "ignored",
+        "offer",
+        "kind",
+        "cause_kind",
+        "slot_offer",
+        "weather",
+        "weather_offer",
+        "distance",
+        "regular",
+        "taste",
+        "person",
+        "person_slot",
+        "person_kind",
+        "person_offer",
+        "leave",
+        "leave_fatigue",
+        "leave_ignored",
+        "leave_refused",
+        "anyway",
+        "anyway_cause",
+        "anyway_slot",
+    )
+)
 _PRIORS = {group: first_variance(group) for group in GROUPS}
-
-
-def told(term: TermName) -> str:
-    """The term in words, as the account of a decision names it."""
-    return _WORDS[term.group].format(term.value)
 
 
 # What is believed of leaving before any answer: ln of how many times as likely it is.

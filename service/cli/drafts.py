@@ -9,14 +9,13 @@ from typing import Any
 import click
 import marshmallow as ma
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from domain.errors import Invalid
 from domain.offers import OfferBody
 from domain.policy import Brand
 from scheduler.context.clock import to_utc, zone_of
 from service.api import offers
+from service.cli.bar import bar
 from service.cli.opening import settings
 from service.cli.output import USAGE_ERROR
 from service.errors import pointers
@@ -84,15 +83,6 @@ def window(
 @contextmanager
 def progress(what: str) -> Iterator[Watch]:
     """A bar on standard error while somebody watches."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    with bar() as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, of: shown.update(task, completed=done, total=of)

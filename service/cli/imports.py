@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import IO
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from werkzeug.exceptions import HTTPException
 
 from domain.access import CredentialKind, Principal, Scope
@@ -15,6 +14,7 @@ from domain.clock import SystemClock
 from domain.errors import Invalid
 from domain.people import Mode
 from service import geocode
+from service.cli.bar import bar
 from service.cli.fcm_delivery import take_reports
 from service.cli.files import FORMS, ending
 from service.cli.opening import opened, settings, the_brand
@@ -103,24 +103,15 @@ def _most(database: Database, kind: str) -> int:
 @contextmanager
 def _progress() -> Iterator[Watch]:
     """A bar on standard error while somebody watches."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        yield _watch(bar)
+    with bar() as shown:
+        yield _watch(shown)
 
 
-def _watch(bar: Progress) -> Watch:
-    task = bar.add_task("reading", total=None)
+def _watch(shown: Progress) -> Watch:
+    task = shown.add_task("reading", total=None)
 
     def watch(what: str, done: int, of: int) -> None:
-        bar.update(task, description=what, completed=done, total=of or None)
+        shown.update(task, description=what, completed=done, total=of or None)
 
     return watch
 
