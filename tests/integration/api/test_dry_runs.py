@@ -367,7 +367,7 @@ class TestAsking:
         for _ in range(4):
             headers = {"Accept": "application/x-ndjson"}
             shop.admin.post("/v1/offers/buns/dry-run", {}, headers=headers).close()
-        shop.ask()
+        assert shop.admin.post("/v1/offers/buns/dry-run", {}).status_code == 200
 
     def test_bad_input_is_named(self, shop: Shop) -> None:
         first, second = "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z"
