@@ -44,11 +44,16 @@ class Spread(Value):
     certainty: float = 1.0  # the belief's precision
 
 
-class Usual(Value):
-    """A person's moments of late: how many a week, and the mean gain of the best that could be said at one, losses as 0."""
+class Usual(Value, omit_defaults=True):
+    """A person's moments of late: how many a week, and the mean gain of the best that could be said at one, losses as 0.
+
+    `spread`: the standard deviation of everybody's gains in means, 1 at most. `new`: none of their own is known, these are everybody's.
+    """
 
     per_week: float
     gain: float
+    spread: float = 1.0
+    new: bool = False
 
 
 class Learned(Value, omit_defaults=True):

@@ -21,14 +21,13 @@ from domain.people import Consents, Mode, Purpose
 from domain.policy import Policy
 from scheduler import learned
 from scheduler.decide.choose import Verdict
-from scheduler.decide.score import Model, reserve
+from scheduler.decide.score import Model, rested
 from scheduler.drafts import Draft
+from scheduler.learn import usual
 from scheduler.learn.terms import Terms, is_of_leaving, leaving
-from scheduler.learn.usual import TERM, moment
 from scheduler.learned import Lesson
 from storage import consents, learning, offers, profiles
 from storage.engine import Database, Transaction
-from storage.events import StoredEvent
 from storage.learning import OpenDecision, Sign, day_of
 
 LATE = timedelta(hours=1)  # that signs may arrive after they happened
@@ -39,7 +38,6 @@ LEAVING = -math.log(
 _BATCH = 200
 _ANSWERS = {"redeemed": 1.0, "dismissed": 0.0, "not_for_me": 0.0}
 _DRAWN = ("holdout", "explored")  # silences that say what happens without a push: chance chose them
-_MODEL = Model()
 _log = structlog.get_logger()
 
 
@@ -63,7 +61,9 @@ WINDOWS = {
 }
 
 
-def await_answers(tx: Transaction, drafts: Iterable[Draft], done: Sequence[Decision]) -> None:
+def await_answers(
+    tx: Transaction, drafts: Iterable[Draft], done: Sequence[Decision], model: Model
+) -> None:
     """Begins to wait for the answers to what was sent, and for what happens without a push where a lot chose silence. Notes
     how good these moments were.
 
@@ -71,39 +71,53 @@ def await_answers(tx: Transaction, drafts: Iterable[Draft], done: Sequence[Decis
     """
     made = {decision.moment_id: decision for decision in done if decision.mode is Mode.LIVE}
     drafts = list(drafts)
-    learning.add_own(tx, _moments(each for each in drafts if each.moment.id in made))
+    _note(tx, [each for each in drafts if each.moment.id in made], model)
     awaited = (_awaited(each, made[each.moment.id]) for each in drafts if each.moment.id in made)
     learning.open_many(tx, [each for each in awaited if each])
 
 
-def _moments(drafts: Iterable[Draft]) -> dict[str, dict[TermName, Evidence]]:
-    """How good these moments were, by customer; only of those who may be learned of."""
-    found: dict[str, dict[TermName, Evidence]] = {}
+def _note(tx: Transaction, drafts: Iterable[Draft], model: Model) -> None:
+    """Notes how good these moments were: of everybody, and of those who may be learned of."""
+    own: dict[str, dict[TermName, Evidence]] = {}
+    everybodys: dict[str, dict[TermName, Evidence]] = {}
     for draft in drafts:
         if draft.at is None or draft.choice is None:
             continue
-        gain = worth(draft.choice.context, draft.choice.verdict, draft.at.ground.brand.policy)
-        if gain is not None and Purpose.HABITS in draft.choice.context.permits:
-            more = moment(gain, day=day_of(draft.at.now))
-            found[draft.moment.customer_id] = {TERM: more}
-    return found
+        policy, context = draft.at.ground.brand.policy, draft.choice.context
+        found = noted(context, draft.choice.verdict, policy, model)
+        if found and Purpose.HABITS in context.permits:
+            own[draft.moment.customer_id] = {usual.TERM: found.own}
+        if found:
+            brand_id = draft.moment.brand_id
+            everybodys[brand_id] = usual.added(everybodys.get(brand_id, {}), found.everybodys)
+    learning.add_own(tx, own)
+    for brand_id, more in sorted(everybodys.items()):
+        learning.count_shared(tx, brand_id, more)
 
 
-def worth(context: Context, verdict: Verdict, policy: Policy) -> float | None:
-    """The gain of the best that could be said at a moment, whatever else the week's pushes could bring; None where a rule
-    forbade to speak, a cap too: such a moment was never to be had.
+class Noted(NamedTuple):
+    """How good a moment was, as evidence of its person's moments and of everybody's."""
+
+    own: Evidence
+    everybodys: dict[TermName, Evidence]
+
+
+def noted(context: Context, verdict: Verdict, policy: Policy, model: Model) -> Noted | None:
+    """What the best that could be said at a moment would bring somebody who was left in peace of late. A moment that nothing but a cap
+    closes is as good as the person's usual one; None where another rule forbade to speak.
     """
-    return verdict.gain + reserve(context, policy, _MODEL) if verdict.offer else None
-
-
-def hasten(tx: Transaction, taken: Iterable[StoredEvent], *, now: datetime) -> None:
-    """Lets decisions that were answered teach at the next round."""
-    answered = {
-        each.event.decision_id
-        for each in taken
-        if each.event.type in _ANSWERS and each.event.decision_id
-    }
-    learning.hasten(tx, answered, now=now)
+    day, known = day_of(context.decided_at), context.learned.usual
+    if verdict.offer and verdict.candidate:
+        gain = rested(context, verdict.offer, verdict.candidate, policy, model)
+        everybodys = usual.everybodys(gain, day=day)
+    elif known and all(each.code == "cap" for each in verdict.reasons):
+        gain, everybodys = known.gain, {}
+    else:
+        return None
+    own = usual.moment(gain, day=day)
+    if known is None or known.new:
+        own = usual.together(usual.begun(known.gain if known else gain, day=day), own)
+    return Noted(own, everybodys)
 
 
 def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:

@@ -106,7 +106,7 @@ class Engine:
         done = self._keeper.keep(tx, drafts, now=now)
         moments.close(tx, [decision.moment_id for decision in done], now=now)
         _aside(tx, "slots", lambda: slots.settle(tx, claimed, done, now=now))
-        _aside(tx, "answers", lambda: closing.await_answers(tx, drafts, done))
+        _aside(tx, "answers", lambda: closing.await_answers(tx, drafts, done, self._model))
         _next_moments(tx, [d.at for d in drafts if d.at and d.moment.cause in _FORETOLD], now)
         places.go_on(tx, [d.at for d in drafts if d.at], now=now)
         _aside(tx, "proof", lambda: proof.note_decisions(tx, drafts, done, now=now))

@@ -12,7 +12,7 @@ from domain.events import Event
 from domain.ids import new_id, parse_id
 from domain.people import Consents
 from domain.values import Value
-from scheduler import closing, judging, lessons, profiles, proof, slots
+from scheduler import judging, lessons, profiles, proof, slots
 from scheduler.moments import LIFE
 from scheduler.receipts import Code, Judged, Receipt, sift
 from storage import consents as ledger
@@ -63,7 +63,6 @@ def take(
         now=now,
     )
     slots.note_events(tx, taken, brand_id=principal.brand_id, mode=principal.mode, now=now)
-    closing.hasten(tx, taken, now=now)
     proof.note_events(tx, taken, brand_id=principal.brand_id, mode=principal.mode)
     return Receipt(accepted=len(taken), duplicates=sifted.duplicates, rejected=sifted.rejected)
 

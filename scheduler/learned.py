@@ -10,7 +10,7 @@ from domain.people import Purpose
 from scheduler.context.build import Scene
 from scheduler.learn.response import Response
 from scheduler.learn.terms import GROUPS, first_certainty, first_variance, is_own
-from scheduler.learn.usual import usual
+from scheduler.learn.usual import EVERYBODYS, SQUARES, TERM, usual
 from storage import contexts, learning
 from storage.engine import Transaction
 from storage.learning import Moved, day_of
@@ -28,16 +28,15 @@ class Everybodys(NamedTuple):
     terms: Terms
     spreads: dict[str, float]
     revision: int = 0
+    moments: Mapping[TermName, Evidence] = {}  # how good everybody's are
 
     def of_person(self, own: Mapping[TermName, Evidence], *, day: int) -> Learned:
         """The same with one person's own terms, as of `day`."""
-        if not own:
-            return Learned(terms=self.terms, spreads=self.spreads, revision=self.revision)
         return Learned(
-            terms={**self.terms, **beliefs(own, self.spreads)},
+            terms={**self.terms, **beliefs(own, self.spreads)} if own else self.terms,
             spreads=self.spreads,
             revision=self.revision,
-            usual=usual(own, day=day, other_memory=learning.MEMORY_DAYS),
+            usual=usual(own.get(TERM), self.moments, day=day, other_memory=learning.MEMORY_DAYS),
         )
 
 
@@ -45,10 +44,12 @@ def load(tx: Transaction, brand_id: str, *, now: datetime) -> Everybodys:
     """What everybody of a brand taught, in three statements."""
     revision = learning.revision(tx, brand_id)
     spreads = _variances(learning.spreads(tx, brand_id))
+    evidence = learning.shared(tx, brand_id, day=day_of(now))
     return Everybodys(
-        beliefs(learning.shared(tx, brand_id, day=day_of(now)), spreads),
+        beliefs(evidence, spreads),
         {group: round(variance, _PLACES) for group, variance in spreads.items()},
         revision,
+        {term: each for term, each in evidence.items() if term in (EVERYBODYS, SQUARES)},
     )
 
 
@@ -124,14 +125,8 @@ class Lesson(NamedTuple):
 
 
 def learn(model: Response, terms: Sequence[TermName], lesson: Lesson, *, day: int) -> None:
-    """Lets one answer teach these terms. A visit may have come anyway, with the chance `anyway`: then a yes counts for as much as it is
-    likely that the push would have brought it, by what is believed before.
-    """
-    y = lesson.y
-    if y and lesson.anyway:
-        brings = model.predict(terms, offset=lesson.odds, day=day).p
-        y *= brings / (lesson.anyway + (1 - lesson.anyway) * brings)
-    model.update(terms, y, offset=lesson.odds, day=day)
+    """Lets one answer teach these terms."""
+    model.update(terms, lesson.y, offset=lesson.odds, day=day, anyway=lesson.anyway)
 
 
 def teach(tx: Transaction, brand_id: str, lessons: Iterable[Lesson], *, now: datetime) -> int:

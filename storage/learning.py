@@ -92,16 +92,6 @@ def open_many(tx: Transaction, awaited: Sequence[OpenDecision]) -> None:
         add_rows(tx, OpenDecisionRow, [msgspec.structs.asdict(each) for each in awaited])
 
 
-def hasten(tx: Transaction, decision_ids: Collection[str], *, now: datetime) -> None:
-    """Makes these due at once, since their answer is there."""
-    if decision_ids:
-        tx.execute(
-            sa.update(OpenDecisionRow)
-            .where(OpenDecisionRow.decision_id.in_(decision_ids), OpenDecisionRow.due_at > now)
-            .values(due_at=now)
-        )
-
-
 def due(tx: Transaction, now: datetime, limit: int) -> list[OpenDecision]:
     """Up to `limit` of those that are due, oldest first, from an index. Nothing is locked or taken."""
     query = sa.select(OpenDecisionRow.__table__).where(OpenDecisionRow.due_at <= now)
@@ -216,10 +206,15 @@ def _raise_revision(tx: Transaction, brand_id: str) -> None:
 
 def add_shared(tx: Transaction, brand_id: str, more: Mapping[TermName, Evidence]) -> None:
     """Adds what was learned of everybody's terms; each is as of its own day."""
-    rows = [{"brand_id": brand_id, **_columns(term, more[term])} for term in sorted(more)]
-    if rows:
+    if more:
         _raise_revision(tx, brand_id)
-        insert_all(tx, _ADD_SHARED, rows)
+        count_shared(tx, brand_id, more)
+
+
+def count_shared(tx: Transaction, brand_id: str, more: Mapping[TermName, Evidence]) -> None:
+    """The same of what may be read a while later: whoever keeps everybody's terms by their revision reads it with the next change."""
+    rows = [{"brand_id": brand_id, **_columns(term, more[term])} for term in sorted(more)]
+    insert_all(tx, _ADD_SHARED, rows)
 
 
 def add_own(tx: Transaction, more: Mapping[str, Mapping[TermName, Evidence]]) -> None:

@@ -45,7 +45,6 @@ from scheduler.learn.terms import Terms, is_own
 from scheduler.learned import first_spreads, learn
 from scheduler.lessons import Meaning
 from scheduler.moments import LIFE
-from storage import learning
 
 Terms_ = dict[str, dict[str, tuple[float, float]]]
 _ZONE = ZoneInfo("UTC")
@@ -102,6 +101,7 @@ class Short:
         self._left: dict[int, float] = {}
         self._ahead: list[tuple[float, int, int, str, int, str]] = []
         self._usual: dict[int, Evidence] = {}
+        self._moments: dict[TermName, Evidence] = {}
         self._shared: set[TermName] = set()
         self._mine: list[dict[TermName, TermName]] = [{} for _ in range(n)]
         self._habits: list[tuple[float, float, str] | None] = [None] * n
@@ -235,11 +235,12 @@ class Short:
         pushes: list[tuple[int, Verdict, Context, int]] = []
         for (who, cause), scene in zip(whom, scenes, strict=True):
             mine = self._beliefs(self._mine[who].items())
-            own_moments = {usual.TERM: self._usual[who]} if who in self._usual else {}
             learned = Learned(
                 terms={**terms, **mine} if mine else terms,
                 spreads=spreads,
-                usual=usual.usual(own_moments, day=self._day(at), other_memory=1e9),
+                usual=usual.usual(
+                    self._usual.get(who), self._moments, day=self._day(at), other_memory=1e9
+                ),
             )
             context = build.person(scene._replace(learned=learned))
             if not guards.on_person(context, self._brand.policy):
@@ -256,11 +257,12 @@ class Short:
 
     def _noted(self, who: int, context: Context, verdict: Verdict) -> None:
         """How good the moment was."""
-        gain = closing.worth(context, verdict, self._brand.policy)
-        if gain is not None:
-            more = usual.moment(gain, day=learning.day_of(context.decided_at))
-            known = self._usual.get(who)
-            self._usual[who] = usual.together(known, more) if known else more
+        found = closing.noted(context, verdict, self._brand.policy, self._model)
+        if found is None:
+            return
+        known = self._usual.get(who)
+        self._usual[who] = usual.together(known, found.own) if known else found.own
+        self._moments = usual.added(self._moments, found.everybodys)
 
     def _next(self) -> int:
         self._count += 1
@@ -365,13 +367,8 @@ class Short:
 
     def _close(self, at: float) -> None:
         """Lets every decision teach whose answer is due."""
-        early = [
-            n for n, each in enumerate(self._open) if each[5] and each[4].moment_id in self._told
-        ]
-        due = [self._open[n] for n in early]
-        rest = [each for n, each in enumerate(self._open) if n not in set(early)]
-        due += [each for each in rest if each[0] <= at]
-        self._open = [each for each in rest if each[0] > at]
+        due = [each for each in self._open if each[0] <= at]
+        self._open = [each for each in self._open if each[0] > at]
         for each in sorted(due, key=lambda one: one[:2]):
             self._teach(*each[2:], at=at)
 

@@ -40,6 +40,7 @@ _CAUSES = {
     Cause.SLOT: 0.3,
     Cause.MANUAL: 0.0,
 }
+_LIKED = {"never": -0.4, "at times": 0.1, "often": 0.4, "mostly": 0.8}
 _WORTH = {OfferKind.INFORMATION: 0.10, OfferKind.THANK_YOU: 0.15}
 _OF_TASTE = frozenset(("taste", "person_offer"))
 _BEST_FIT = 2.0  # log-odds, beyond which a fit counts no more
@@ -49,21 +50,22 @@ LEAVES_ONE_IN = 200  # pushes: the odds of a withdrawal that the policy's price 
 class Model(Value):
     """The weights in log-odds, and what an offer without a margin is worth to its reader, in the policy's currency."""
 
-    revision: int = 3
+    revision: int = 4
     base: float = -2.4  # of a visit that only the push brings
     floor: float = 0.02  # the least p₀ in the odds, so that an unknown person can be won at all
     cause: dict[Cause, float] = msgspec.field(default_factory=_CAUSES.copy)
     distance: float = -0.5  # per ln(1 + metres / 300)
     weather: float = 0.3  # the weather that the offer asked for is there
+    liked: dict[str, float] = msgspec.field(default_factory=_LIKED.copy)
     taste: float = 0.4  # per interest that the offer is about, at most two
-    fatigue: float = -0.15  # per push within the last seven days, halved every three days
+    fatigue: float = -0.2  # per push within the last seven days, halved every three days
     again: float = -0.2  # said before, halved every seven days
-    today: float = -0.5  # they came earlier on this day
+    today: float = -1.0  # they came earlier on this day
     worth: dict[OfferKind, float] = msgspec.field(default_factory=_WORTH.copy)
     dearest: float = 3.0  # ln of the most by which what was learned of leaving moves the price
     future_weeks: float = 8.0  # of what pushes usually bring, that a person who leaves takes along
     fits: float = 0.5  # ln by which the price falls for each log-odd by which it is to their taste
-    choosy: float = 1.1  # times the gain that a capped push could have at a better moment
+    choosy: float = 0.9  # of the usual gain is waited for where moments hardly differ
     spent: float = 0.8  # the share of the cap that better moments are to use
 
 
@@ -180,13 +182,29 @@ def reserve(context: Context, policy: Policy, model: Model) -> float:
     cap allows. 0 where there is no cap, few moments, or the policy does not hold.
 
     The gains of a person's moments are taken to fall off exponentially: of r moments a week with the mean gain m, k gain more
-    than m ln(r / k).
+    than m ln(r / k). Where they hardly differ nothing much better is waited for, and nobody is waited with for more than a week or two.
     """
     usual, most = context.learned.usual, _most(context, policy)
     if usual is None or not most or not policy.hold:
         return 0.0
     kept = model.spent * most
-    return model.choosy * usual.gain * math.log(max(1.0, usual.per_week / kept))
+    scarce = math.log(max(1.0, usual.per_week / kept))
+    better = min(scarce, model.choosy + usual.spread * (scarce - model.choosy))
+    return usual.gain * better * 2 ** -min(1.0, max(0.0, _silent_weeks(context) - 1))
+
+
+def _silent_weeks(context: Context) -> float:
+    """Weeks since the last push that the context remembers."""
+    return _days(context, max(context.sent_at)) / 7 if context.sent_at else math.inf
+
+
+def rested(
+    context: Context, offer: Offer, candidate: Candidate, policy: Policy, model: Model
+) -> float:
+    """The gain of an offer if nothing had been said of late, and nothing else could be said later."""
+    peace = msgspec.structs.replace(context, sent_at=())
+    scale = Scale(peace, policy, model, Reader(context.learned))
+    return scale.score(offer, candidate).gain + reserve(peace, policy, model)
 
 
 def _lost(context: Context, policy: Policy, model: Model) -> float:
@@ -226,6 +244,7 @@ class _Written:
             "odds:distance": model.distance * math.log1p((distance_of(candidate) or 0.0) / 300),
             "odds:weather": model.weather if body.when.weather else 0.0,
             "odds:taste": model.taste * min(2, liked),
+            "odds:liked": model.liked[candidate.taste] if candidate.taste else 0.0,
             "odds:fatigue": self._fatigue,
             "odds:today": self._today,
             "odds:again": model.again * 2 ** (-_days(self._context, last) / 7) if last else 0.0,

@@ -162,13 +162,17 @@ class Response:
         *,
         offset: float = 0.0,
         day: int = 0,
+        anyway: float = 0.0,
     ) -> Prediction:
-        """Learns one answer (1 yes, 0 no) and returns the prediction as it stood before."""
+        """Learns one answer (1 yes, 0 no) and returns the prediction as it stood before.
+
+        Where a yes may also have come without what is predicted, with the chance `anyway`, it teaches the less the likelier that is.
+        """
         scales = scales or [1.0] * len(terms)
         records = self._records(terms, day)
         said = self._said(terms, scales, records, offset)
         if terms:
-            self._learn(said, scales, records, y)
+            self._learn(said, scales, records, y, anyway)
             self._changed.update(zip(terms, records, strict=True))
             self._answers += 1
             if self._answers % SPREADS_EVERY == 0:
@@ -230,13 +234,19 @@ class Response:
         return Prediction(sigmoid(mu / moderation(s2)), mu, s2, terms, means, variances)
 
     def _learn(
-        self, said: Prediction, scales: Sequence[float], records: Sequence[_Known], y: float
+        self,
+        said: Prediction,
+        scales: Sequence[float],
+        records: Sequence[_Known],
+        y: float,
+        anyway: float,
     ) -> None:
         """Adds to each term the precision and the pull that turn its belief into the one after the answer."""
         p, mu, s2, _, means, variances = said
-        error, root = y - p, moderation(s2)
+        yes = anyway + (1 - anyway) * p
+        error, root = (y - yes) * p / yes, moderation(s2)
         by_mu, by_s2 = error / root, -error * mu * _PI_8 / (2 * root**3)  # of ln P(y)
-        h = p * (1 - p)
+        h = (1 - anyway) * (1 - p) * p * p / yes
         shrink = h / (1 + h * s2)
         step = error / (1 + h * s2)
         for x, record, m, v in zip(scales, records, means, variances, strict=True):

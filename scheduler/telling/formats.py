@@ -75,10 +75,11 @@ class Formats:
         return format_list(list(words), locale=self._locale)
 
     def degrees(self, value: float) -> str:
-        return self._unit(value, "temperature-celsius")
+        """To a tenth: more is not felt, and looks like a position."""
+        return self._unit(round(value, 1), "temperature-celsius")
 
     def speed(self, value: float) -> str:
-        return self._unit(value, "speed-meter-per-second")
+        return self._unit(round(value, 1), "speed-meter-per-second")
 
     def wish(self, wanted: dict[str, Any]) -> str:
         """Such as `rain or snow, below 15 °C`."""

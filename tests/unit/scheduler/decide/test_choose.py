@@ -230,9 +230,10 @@ CAPPED = Caps(per_day=None, per_week=4)
 def test_under_a_cap_a_push_is_kept_for_moments_that_are_better_than_usual() -> None:
     rules = policy(hold=True, caps=CAPPED)
     assert decide(among(SOUP), SOUP, rules=rules).outcome is Outcome.SEND
-    kept = decide(among(SOUP, learned=usual()), SOUP, rules=rules)
+    lately = (NOON - timedelta(days=2),)
+    kept = decide(among(SOUP, learned=usual(), sent_at=lately), SOUP, rules=rules)
     assert kept.outcome is Outcome.SILENCE
-    assert value(kept, "money:reserve") == pytest.approx(-1.1 * math.log(12 / 3.2))
+    assert value(kept, "money:reserve") == pytest.approx(-math.log(12 / 3.2))
 
 
 @pytest.mark.parametrize(
@@ -247,6 +248,31 @@ def test_nothing_is_kept_back_where_the_cap_is_not_what_is_scarce(
     learned: Learned, rules: dict[str, object]
 ) -> None:
     assert decide(among(SOUP, learned=learned), SOUP, rules=policy(**rules)).outcome is Outcome.SEND
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+@pytest.mark.parametrize("per_week", [9.0, 40.0, 400.0])
+def test_where_all_moments_are_alike_the_first_is_taken(spread: float, per_week: float) -> None:
+    rules = policy(hold=True, caps=CAPPED, exploration=0.0)
+    gain = decide(among(SOUP), SOUP, rules=rules).gain
+    alike = usual(per_week=per_week, gain=gain, spread=0.0)
+    assert decide(among(SOUP, learned=alike), SOUP, rules=rules).outcome is Outcome.SEND
+    differ = usual(per_week=per_week, gain=gain, spread=spread)
+    assert value(decide(among(SOUP, learned=differ), SOUP, rules=rules), "money:reserve") < 0
+
+
+def test_who_was_left_in_peace_for_long_is_waited_with_half_as_much() -> None:
+    rules = policy(hold=True, caps=CAPPED)
+
+    def kept(days: float | None) -> float:
+        sent = () if days is None else (NOON - timedelta(days=days),)
+        verdict = decide(among(SOUP, learned=usual(), sent_at=sent), SOUP, rules=rules)
+        return -value(verdict, "money:reserve")
+
+    full = kept(2)
+    assert full == pytest.approx(kept(7))
+    assert full / 2 < kept(10) < full
+    assert kept(14) == kept(29) == kept(None) == pytest.approx(full / 2)
 
 
 def test_the_price_of_an_interruption_follows_how_many_leave() -> None:

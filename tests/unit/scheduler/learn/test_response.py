@@ -238,3 +238,26 @@ def test_the_same_answers_give_the_same_bits_in_any_process() -> None:
         for seed in ("1", "2")
     }
     assert len(told) == 1
+
+
+@pytest.mark.parametrize(("starts", "true"), [(-2.5, 0.15), (0.0, 0.15), (-1.0, 0.05)])
+def test_what_only_a_push_brings_is_learned_beside_visits_that_come_anyway(
+    starts: float, true: float
+) -> None:
+    """Most of the yeses came anyway; the rest is found from too low a start and from too high a one."""
+    lot, model = random.Random(3), Response()
+    for _ in range(6000):
+        anyway = lot.choice((0.1, 0.3, 0.6))
+        y = int(lot.random() < anyway + (1 - anyway) * true)
+        model.update([BASE], y, offset=starts, anyway=anyway)
+    assert model.predict([BASE], offset=starts).p == pytest.approx(true, abs=0.02)
+
+
+def test_a_yes_that_was_sure_anyway_teaches_nothing_and_a_no_all() -> None:
+    sure, plain = Response(), Response()
+    sure.update([BASE], 1, anyway=1 - 1e-9)
+    assert sure.belief(BASE).mean == pytest.approx(0.0, abs=1e-6)
+    sure.update([BASE], 0, anyway=0.9)
+    plain.update([BASE], 0)
+    assert sure.belief(BASE).mean < plain.belief(BASE).mean < 0
+    assert sure.belief(BASE).variance > plain.belief(BASE).variance
