@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 or newer; everything else is installed into .venv/ from a lock with hashes.
 
 PYTHON ?= python3
-WORKERS ?= 3
+WORKERS ?= 4
 ARGS ?=
 VENV := .venv/bin
 MAKEFLAGS += --no-print-directory
