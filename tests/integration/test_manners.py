@@ -109,10 +109,8 @@ def test_beyond_the_quota_everything_is_accounted_for_and_nothing_posted_twice(
 
     work(dispatcher, lambda: not states(outbox)["sending"] and states(outbox)["failed"] > 0)
     assert dispatcher.tick() == 0  # for Retry-After
-    assert dispatcher.manners.figures()["p"].halvings in (
-        1,
-        2,
-    )  # one more where its answers come seconds apart
+    # Six answers that come together halve it once; where they come in twos and threes, once for each of these.
+    assert 1 <= dispatcher.manners.figures()["p"].halvings < 6
     refused = states(outbox)["failed"]
     assert refused <= 25  # those that were under way together
     assert states(outbox)["sent"] in (20, 21)
@@ -157,7 +155,7 @@ def test_an_apns_key_that_is_refused_leaves_android_flowing(
 
     rest(outbox, passing, 100)
     assert dispatcher.tick() == 1
-    work(dispatcher, lambda: posts(fcm)["iphone0"] + posts(fcm)["iphone1"] >= 1)
+    work(dispatcher, lambda: any(outbox.state(each) == "sent" for each in iphones))
     rest(outbox, passing, 6)
     work(dispatcher, lambda: all(outbox.state(each) == "sent" for each in iphones))
 
