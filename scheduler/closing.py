@@ -1,7 +1,7 @@
 """What became of a decision: its answer is awaited for a while, then it teaches, once, and is forgotten.
 
 The answer is yes where the push was redeemed, or its person came to one of the offer's stores within the window. It is no
-at once with a dismissal or "not for me", and at the end of the window for silence. What comes later does not count.
+with a dismissal, "not for me" or silence. All of them teach at the end of the window; what comes later does not count.
 """
 
 import math
@@ -85,7 +85,7 @@ def _note(tx: Transaction, drafts: Iterable[Draft], model: Model) -> None:
             continue
         policy, context = draft.at.ground.brand.policy, draft.choice.context
         found = noted(context, draft.choice.verdict, policy, model)
-        if found and Purpose.HABITS in context.permits:
+        if found and found.own and Purpose.HABITS in context.permits:
             own[draft.moment.customer_id] = {usual.TERM: found.own}
         if found:
             brand_id = draft.moment.brand_id
@@ -96,9 +96,11 @@ def _note(tx: Transaction, drafts: Iterable[Draft], model: Model) -> None:
 
 
 class Noted(NamedTuple):
-    """How good a moment was, as evidence of its person's moments and of everybody's."""
+    """How good a moment was, as evidence of its person's moments and of everybody's; of the former only once the latter say what a person
+    begins with.
+    """
 
-    own: Evidence
+    own: Evidence | None
     everybodys: dict[TermName, Evidence]
 
 
@@ -114,9 +116,9 @@ def noted(context: Context, verdict: Verdict, policy: Policy, model: Model) -> N
         gain, everybodys = known.gain, {}
     else:
         return None
-    own = usual.moment(gain, day=day)
-    if known is None or known.new:
-        own = usual.together(usual.begun(known.gain if known else gain, day=day), own)
+    own = usual.moment(gain, day=day) if known else None
+    if own and known and known.new:
+        own = usual.together(usual.begun(known.gain, day=day), own)
     return Noted(own, everybodys)
 
 

@@ -260,8 +260,9 @@ class Short:
         found = closing.noted(context, verdict, self._brand.policy, self._model)
         if found is None:
             return
-        known = self._usual.get(who)
-        self._usual[who] = usual.together(known, found.own) if known else found.own
+        if found.own:
+            known = self._usual.get(who)
+            self._usual[who] = usual.together(known, found.own) if known else found.own
         self._moments = usual.added(self._moments, found.everybodys)
 
     def _next(self) -> int:

@@ -104,7 +104,7 @@ class Scale:
         self._visit = self._coming(context.likely.p_visit)
         self._written = _Written(context, model)
         self._price = _lost(context, policy, model) * self._dearness()
-        self._reserve = reserve(context, policy, model)
+        self.reserve = _reserve(context, policy, model)
 
     def score(self, offer: Offer, candidate: Candidate, p_visit: float | None = None) -> Score:
         """What it is worth to say this offer, where a visit comes anyway with `p_visit`, the context's if not given."""
@@ -116,7 +116,7 @@ class Scale:
         odds, learned = sum(written.values()), self._shared[0] + mean
         after = before + (1 - before) * sigmoid(odds + learned)
         value, price = offer.body.value, self._price * self._unfitness(own)
-        fixed = model.worth.get(offer.body.kind, 0.0) - price - self._reserve
+        fixed = model.worth.get(offer.body.kind, 0.0) - price - self.reserve
         return Score(
             offer=offer,
             candidate=candidate,
@@ -162,11 +162,11 @@ class Scale:
             "p:after": score.after,
             "money:visit": (score.after - score.before) * value.margin,
             "money:discount": -score.after * value.discount,
-            "money:worth": score.fixed + score.price + self._reserve,
+            "money:worth": score.fixed + score.price + self.reserve,
             "money:interruption": -score.price,
         }
-        if self._reserve:
-            money["money:reserve"] = -self._reserve
+        if self.reserve:
+            money["money:reserve"] = -self.reserve
         learned = {f"learned:{term}": effect for term, effect in self.effects(score)}
         named = {**score.written, **learned, **money}
         return tuple(Term(name=name, value=value) for name, value in named.items())
@@ -177,7 +177,7 @@ class Scale:
         return self._reader.effects(active)
 
 
-def reserve(context: Context, policy: Policy, model: Model) -> float:
+def _reserve(context: Context, policy: Policy, model: Model) -> float:
     """What one of the week's pushes could bring this person at a better moment: the gain that about as many of these exceed as the
     cap allows. 0 where there is no cap, few moments, or the policy does not hold.
 
@@ -204,7 +204,7 @@ def rested(
     """The gain of an offer if nothing had been said of late, and nothing else could be said later."""
     peace = msgspec.structs.replace(context, sent_at=())
     scale = Scale(peace, policy, model, Reader(context.learned))
-    return scale.score(offer, candidate).gain + reserve(peace, policy, model)
+    return scale.score(offer, candidate).gain + scale.reserve
 
 
 def _lost(context: Context, policy: Policy, model: Model) -> float:

@@ -166,6 +166,25 @@ def test_a_visit_counts_at_the_offers_stores_and_within_three_hours(
     assert small.shared()[SOUP].pull * pull > 0
 
 
+def test_a_persons_moments_begin_once_however_many_there_were_before_any_were_usual(
+    school: School,
+) -> None:
+    """Else who had many moments on a brand's first day would seem to have them every day."""
+    people = [school.person() for _ in range(6)]
+    for person in people:
+        school.push(person)
+    assert not any(usual.TERM in school.own(person) for person in people)
+    weights = []
+    for _ in range(2):
+        school.clock.advance(days=1)  # what is everybody's is read anew
+        school.push(people[0])
+        once = usual.moment(0.0, day=learning.day_of(school.clock.now())).weight
+        weights.append(school.own(people[0])[usual.TERM].weight / once)
+    begun = 1 + usual.PER_WEEK * usual.MEMORY_DAYS / 7
+    assert weights[0] == pytest.approx(begun)
+    assert 0.8 * begun < weights[1] < begun + 1
+
+
 def test_what_comes_after_the_closing_does_not_count_again(school: School) -> None:
     person = school.person()
     decision = school.push(person)
