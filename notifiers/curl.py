@@ -160,9 +160,11 @@ class _Account:
         """The headers with a usable access token, the same list as long as the token is; None while there is none."""
         if self._bearer is None:
             return _CONTENT
-        if not self._bearer.fresh:
+        headers = self._with(self._bearer.usable)
+        # Where there is none, `when_ready` asks: a try made here could fail before it, and be made twice.
+        if headers and not self._bearer.fresh:
             self._fetch()
-        return self._with(self._bearer.usable)
+        return headers
 
     def when_ready(self, ready: Ready) -> None:
         """Calls `ready` once an access token was fetched, or could not be."""
