@@ -1,7 +1,7 @@
 """Taking fixes: one transaction from the device's lock to its visits and moments. What was answered is committed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +21,8 @@ from storage import fixes as storage
 from storage import raw_fixes
 from storage.engine import Database, Transaction
 from storage.fixes import Position, Tracked
+
+CATCHES_UP_WITHIN = timedelta(seconds=30)  # the longest between two requests of one backlog
 
 _AT_ONCE = 500  # devices whose time is up, in one transaction
 
@@ -84,7 +86,7 @@ class Ingest:
             fences_revision=snapshot.revision,
         )
         if walk.moved:
-            storage.save(tx, _position(whose, walk.state, watch.packed()))
+            storage.save(tx, _position(whose, walk.state, watch.packed(), now))
         if tracked.keep_fixes_h:
             _keep(tx, whose, taken, walk.rejected, now)
         receipt = Receipt(
@@ -122,7 +124,7 @@ class Ingest:
                 fences_revision=snapshot.revision,
             )
             ticked = tick(_state.decode(position.state), snapshot.fences, now=now)
-            storage.save(tx, _position(whose, ticked.state, position.stay))
+            storage.save(tx, _position(whose, ticked.state, position.stay, now))
             follow_up(tx, whose, ticked.transitions, now=now)
             happened = happened or bool(ticked.transitions)
         return happened
@@ -193,10 +195,9 @@ def _walk(
     return Walk(state, tuple(told), tuple(rejected), moved=state is not before)
 
 
-def _position(whose: Whose, state: DeviceState, stay: bytes | None) -> Position:
+def _position(whose: Whose, state: DeviceState, stay: bytes | None, now: datetime) -> Position:
     last = state.last
     assert last is not None, "a state that fixes or time have changed has a last fix"
-    due = [at for at in (dwell_due(state), silence_due(state)) if at]
     return Position(
         device_id=whose.device_id,
         brand_id=whose.brand_id,
@@ -206,6 +207,16 @@ def _position(whose: Whose, state: DeviceState, stay: bytes | None) -> Position:
         accuracy_m=last.accuracy_m,
         occurred_at=datetime.fromtimestamp(last.at, UTC),
         state=_pack.encode(state),
-        due_at=min(due, default=None),
+        due_at=_due(state, now),
         stay=stay,
     )
+
+
+def _due(state: DeviceState, now: datetime) -> datetime | None:
+    """When time alone changes this state, of which the last fix was received at `now`.
+
+    What is over already when its fix arrives belongs to a backlog: the phone's next request may say otherwise, so time
+    waits for it.
+    """
+    due = min((at for at in (dwell_due(state), silence_due(state)) if at), default=None)
+    return now + CATCHES_UP_WITHIN if due and due <= now else due

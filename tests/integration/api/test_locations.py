@@ -305,6 +305,25 @@ def test_a_dwell_without_a_fresh_fix_waits_for_the_next_one(world: World) -> Non
     assert told(send(walker, fix(world.clock.now()))) == [("kallio-door", "dwell")]
 
 
+def test_time_waits_for_a_phone_that_hands_in_what_is_over(world: World) -> None:
+    """Else a dwell is said, and a visit ended, of which the rest of the backlog says otherwise."""
+    walker = arrived(world)
+    ingest = Ingest(world.database, world.clock, world.parts.fences)
+    world.clock.advance(hours=4)
+    assert told(send(walker, fix(ago(world, minutes=200)))) == [("kallio-door", "enter")]
+    world.clock.advance(seconds=29)
+    assert not ingest.pass_time()
+    assert told(send(walker, fix(ago(world, minutes=197), away_m=900))) == [("kallio-door", "exit")]
+    assert [row.dwelled_at for row in rows(world, VisitRow)] == [None]
+
+    send(walker, fix(ago(world, minutes=180)))
+    entered = ago(world, minutes=180)
+    world.clock.advance(seconds=31)
+    ingest.pass_time()  # no more came
+    stayed = [row for row in rows(world, VisitRow) if row.entered_at == entered]
+    assert [row.end_reason for row in stayed] == ["silence"]
+
+
 def test_a_device_that_falls_silent_ends_its_visit_unheard(world: World, walker: Install) -> None:
     ingest = Ingest(world.database, world.clock, world.parts.fences)
     last = world.clock.now()
