@@ -1,6 +1,7 @@
 """The one table from what went wrong to what the caller is told (RFC 9457 problem documents)."""
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 import flask_smorest
@@ -80,9 +81,39 @@ def problem(
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
-    """flask-smorest with problem documents instead of its own error bodies."""
+    """flask-smorest with problem documents instead of its own error bodies.
+
+    The OpenAPI document is made when it is first asked for: it takes longer than all the rest of an application.
+    """
 
     ERROR_SCHEMA = ProblemSchema
+
+    def __init__(self, app: Flask) -> None:
+        self._blueprints: list[flask_smorest.Blueprint] = []
+        self._documenting = Lock()
+        super().__init__(app)
+
+    def register_blueprint(self, blueprint: flask_smorest.Blueprint) -> None:
+        """Serves it; the document follows."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
+        self._app.register_blueprint(blueprint)
+        self._blueprints.append(blueprint)
+
+    def _init_spec(self, **options: Any) -> None:
+        self._spec_options = options
+
+    def _openapi_json(self) -> Response:
+        with self._documenting:
+            if self.spec is None:
+                self._document()
+        answer: Response = super()._openapi_json()
+        return answer
+
+    def _document(self) -> None:
+        super()._init_spec(**self._spec_options)
+        for each in self._blueprints:
+            each.register_views_in_doc(self, self._app, self.spec, name=each.name, parameters=None)
+            self.spec.tag({"name": each.name, "description": each.description})
 
     def _register_responses(self) -> None:
         """Documents errors with the content type they really have; the hook offers no setting for it."""
