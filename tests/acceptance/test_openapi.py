@@ -6,8 +6,6 @@ each run.
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +21,7 @@ from schemathesis.config import (
     ProjectsConfig,
     SchemathesisConfig,
 )
+from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -38,7 +37,6 @@ from service.app import create_app
 from service.wiring import Process
 from storage import brands, keys
 from tests.integration.conftest import Caller, Install, statement
-from tests.openapi import Document
 
 CHECKS = [
     not_a_server_error,
@@ -52,34 +50,6 @@ HERE = {"latitude": 60.1841, "longitude": 24.9499}
 _BOUNDED = settings(
     max_examples=6, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
-
-
-class Door:
-    """A WSGI application that is chosen later: the document is needed before there is a service to ask."""
-
-    def __init__(self) -> None:
-        self.behind: Callable[..., Any] | None = None
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        assert self.behind
-        return self.behind(environ, start_response)
-
-
-door = Door()
-with TemporaryDirectory() as folder:
-    _raw = Document.served(Path(folder)).raw
-
-
-def _schema(**phases: Any) -> Any:
-    project = ProjectConfig(phases=PhasesConfig(**phases))
-    config = SchemathesisConfig(projects=ProjectsConfig(default=project))
-    made = schemathesis.openapi.from_dict(_raw, config=config)
-    made.app = door
-    return made
-
-
-schema = _schema()
-at_random = _schema(coverage=CoveragePhaseConfig(enabled=False))
 
 
 class Town:
@@ -202,11 +172,29 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     process = Process(chosen, clock=clock)
     process.start()
     try:
-        town = Town(process, clock)
-        door.behind = town.application
-        yield town
+        yield Town(process, clock)
     finally:
         process.stop()
+
+
+def document(town: Town, **phases: Any) -> Any:
+    """What Schemathesis makes of the document that the service serves, and sends to that service."""
+    project = ProjectConfig(phases=PhasesConfig(**phases))
+    return schemathesis.openapi.from_wsgi(
+        "/openapi.json",
+        town.application,
+        config=SchemathesisConfig(projects=ProjectsConfig(default=project)),
+    )
+
+
+@pytest.fixture(scope="module")
+def documented(town: Town) -> Any:
+    return document(town)
+
+
+@pytest.fixture(scope="module")
+def documented_at_random(town: Town) -> Any:
+    return document(town, coverage=CoveragePhaseConfig(enabled=False))
 
 
 def credential(case: Case, town: Town) -> dict[str, str]:
@@ -225,25 +213,37 @@ def check(case: Case, town: Town) -> None:
         assert answer.json()["code"] not in ("wrong_credential", "scope_missing")
 
 
-@schema.parametrize()
-@_BOUNDED
-def test_whatever_is_sent_is_answered_as_documented(case: Case, town: Town) -> None:
-    check(case, town)
-
-
-@at_random.include(path_regex=r"\{", method_regex="GET|PUT|POST").parametrize()
-@_BOUNDED
-def test_whatever_is_sent_about_what_there_is_is_answered_as_documented(
-    case: Case, town: Town
+def each_operation(
+    schema: Any, town: Town, send: Callable[..., None], subtests: pytest.Subtests
 ) -> None:
-    (tag,) = case.operation.definition.raw["tags"]
-    case.path_parameters = dict(town.known[tag])
-    check(case, town)
+    """Sends what is thought up for each operation. When a worker collects its tests is too soon to think."""
+    for made in get_all_tests(schema=schema, test_func=send, settings=_BOUNDED, given_kwargs=None):
+        operation, test = made.ok()
+        with subtests.test(operation.label):
+            test(town=town)
 
 
-def test_every_operation_is_documented_with_what_it_answers(town: Town) -> None:
+def test_whatever_is_sent_is_answered_as_documented(
+    documented: Any, town: Town, subtests: pytest.Subtests
+) -> None:
+    each_operation(documented, town, check, subtests)
+
+
+def test_whatever_is_sent_about_what_there_is_is_answered_as_documented(
+    documented_at_random: Any, town: Town, subtests: pytest.Subtests
+) -> None:
+    def about_what_there_is(case: Case, town: Town) -> None:
+        (tag,) = case.operation.definition.raw["tags"]
+        case.path_parameters = dict(town.known[tag])
+        check(case, town)
+
+    some = documented_at_random.include(path_regex=r"\{", method_regex="GET|PUT|POST")
+    each_operation(some, town, about_what_there_is, subtests)
+
+
+def test_every_operation_is_documented_with_what_it_answers(documented: Any) -> None:
     """Were the document empty, the tests above would have nothing to say."""
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations = [result.ok() for result in documented.get_all_operations()]
     assert len(operations) > 40
     for operation in operations:
         answers = operation.definition.raw["responses"]
