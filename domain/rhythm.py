@@ -33,8 +33,12 @@ class Forecast(Value):
 
 
 class BrandRhythm(Wheel):
-    """The wheel of everybody's visits, and what foretold these visits best."""
+    """The wheel of everybody's visits, and what foretold these visits best.
 
+    `since` is the first visit, by the clock of its person; None of brands from before it was kept.
+    """
+
+    since: datetime | None = None
     day_leans: tuple[float, ...] = ()  # nats that each strength in the grid of leans has earned
     hour_leans: tuple[float, ...] = ()
     moment: Forecast = Forecast()

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from domain.clock import ManualClock
 from storage import migrate
 from storage.engine import Database
+
+settings.register_profile("any-machine", deadline=None)  # no test fails for being slow
+settings.load_profile("any-machine")
 
 NOON = datetime(2026, 5, 6, 9, 0, tzinfo=UTC)  # a Wednesday, noon in Helsinki
 

@@ -45,6 +45,7 @@ from scheduler.learn.terms import Terms, is_own
 from scheduler.learned import first_spreads, learn
 from scheduler.lessons import Meaning
 from scheduler.moments import LIFE
+from scheduler.silences import SILENT_FOR
 
 Terms_ = dict[str, dict[str, tuple[float, float]]]
 _ZONE = ZoneInfo("UTC")
@@ -119,6 +120,7 @@ class Short:
         steps = 1440 // self._world.step_minutes
         for day in range(self._town.first_day, 0):
             self._hear(24.0 * (day + 1))
+            self._hear_nothing(24.0 * (day + 1))
         self._habits = [self._next_habit(who, 0.0) for who in range(self._world.people)]
         for day in range(self._town.last_day):
             for step in range(1, steps + 1):
@@ -127,6 +129,7 @@ class Short:
                 if 5 <= at % 24 <= 23:
                     self._close(at)
                     self._decide(at)
+            self._hear_nothing(24.0 * (day + 1))
         return self.ledger
 
     # What is told.
@@ -151,6 +154,20 @@ class Short:
             self._learn(who, at, type, offer, until)
         if stretches:
             self._wheel = taught(self._wheel, stretches, at=self._when(until))
+
+    def _hear_nothing(self, at: float) -> None:
+        """Learns from those of whom nothing was heard for a while."""
+        now = self._when(at)
+        silent = [
+            who
+            for who, known in enumerate(self._profiles)
+            if known.last_at
+            and max(known.last_at, known.told_at or known.last_at) <= now - SILENT_FOR
+        ]
+        stretches = [Stretch(self._profiles[who], now, False, _ZONE) for who in silent]
+        self._wheel = taught(self._wheel, stretches, at=now)
+        for who in silent:
+            self._profiles[who] = msgspec.structs.replace(self._profiles[who], told_at=now)
 
     def _came(self, who: int, at: float, offer: int) -> Stretch:
         before, when = self._profiles[who], self._when(at)

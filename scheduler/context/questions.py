@@ -10,7 +10,7 @@ A clock that is put forward or back meanwhile does not move the questions: they 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.people import Profile, Wheel
-from domain.rhythm import BrandRhythm
+from domain.rhythm import BrandRhythm, Forecast
 from scheduler.context import chances, leans, rhythm
 from scheduler.context.chances import MONTH, WEEK, Days, Rows
 from scheduler.context.pace import DAY_S, Pace
@@ -29,6 +29,7 @@ Numbers = NDArray[np.float64]
 
 FIRST_HOUR, HOURS = 6, 16  # questions are asked at the full hours from 6 to 21
 _HOUR_S = 3600.0
+_YOUNG = timedelta(days=14)  # twice as long as a silence lasts before it teaches
 _EACH = 3  # questions drawn of those answered yes, and of those answered no
 _GOLDEN = 0.6180339887498949
 
@@ -85,14 +86,26 @@ def taught(brand: BrandRhythm, stretches: Sequence[Stretch], *, at: datetime) ->
         shape = rhythm.brand_shape(brand)
         brand = msgspec.structs.replace(
             _leant(brand, shape, [each for each in known if each.came]),
-            moment=chances.learned(brand.moment, chances.MOMENT, moment_rows(known, shape), at=at),
+            moment=brand.moment if _is_young(brand, at) else _moments(brand, known, shape, at),
             week=chances.learned(brand.week, chances.WITHIN, within_rows(known, WEEK), at=at),
             month=chances.learned(brand.month, chances.WITHIN, within_rows(known, MONTH), at=at),
         )
     for each in fresh:
         if each.came:
-            brand = rhythm.turned(brand, local=each.until.astimezone(each.zone))
+            local = each.until.astimezone(each.zone)
+            brand = rhythm.turned_by_all(brand, local=local)
     return brand
+
+
+def _is_young(brand: BrandRhythm, at: datetime) -> bool:
+    """Whether only those who come back at once have answered so far: they would make everybody a regular."""
+    return brand.since is not None and at - brand.since < _YOUNG
+
+
+def _moments(
+    brand: BrandRhythm, known: Sequence[Stretch], shape: rhythm.Shape, at: datetime
+) -> Forecast:
+    return chances.learned(brand.moment, chances.MOMENT, moment_rows(known, shape), at=at)
 
 
 def _leant(brand: BrandRhythm, shape: rhythm.Shape, visits: Sequence[Stretch]) -> BrandRhythm:

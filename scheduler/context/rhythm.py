@@ -7,7 +7,7 @@ the brand's is the brand's `Lean`. Arrays may have leading axes: one person or t
 """
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,9 @@ _BRAND_PRIOR = 20.0
 _WEEKEND_FROM = 5
 KINDS = np.array([int(day >= _WEEKEND_FROM) for day in range(7)])
 _SHARE_OF_HOUR = 3600.0
+_LEAST_TIME = timedelta(minutes=1)  # of which the first visit is the whole
+_DAY_LEFT = math.exp(-86_400.0 / TAU_S)
+_EVERY_WEEK = (1 - _DAY_LEFT) / (1 - _DAY_LEFT**7)  # a day, and the same of all weeks before
 
 
 class Shape(NamedTuple):
@@ -98,6 +101,17 @@ def turned(wheel: AnyWheel, *, local: datetime, spread: bool = True) -> AnyWheel
     )
 
 
+def turned_by_all(brand: BrandRhythm, *, local: datetime) -> BrandRhythm:
+    """The brand with one more visit at this local time (aware), and since when its visits are known."""
+    since = brand.since
+    if since or not brand.weight:  # else it is older than that was kept
+        offset = local.utcoffset()
+        assert offset is not None, "local times are aware"
+        first = local.astimezone(timezone(offset))
+        since = min(first, since or first)
+    return msgspec.structs.replace(turned(brand, local=local), since=since)
+
+
 def spread_out(hours: Numbers) -> Numbers:
     """Counts by hour (…, 24) as if each had been spread over its neighbours when it was counted."""
     found: Numbers = np.sum(
@@ -109,8 +123,38 @@ def spread_out(hours: Numbers) -> Numbers:
 def brand_shape(wheel: Wheel) -> Shape:
     """What everybody does together; a young brand leans on a plain day of business."""
     lean = leans.best(wheel) if isinstance(wheel, BrandRhythm) else Lean()
-    days = _smoothed(np.array(wheel.days), PLAIN.days, _BRAND_PRIOR)
-    return Shape(days, _smoothed(np.array(wheel.hours), PLAIN.hours, _BRAND_PRIOR), lean)
+    return Shape(_of_days(wheel), _smoothed(np.array(wheel.hours), PLAIN.hours, _BRAND_PRIOR), lean)
+
+
+def _of_days(wheel: Wheel) -> Numbers:
+    """Everybody's visits by weekday, for the time that there was: in a brand's second week some weekdays were there twice.
+
+    p(d) ∝ (D_d + s·g_d)/(N·e_d + s·g_d), with g a plain week, s its strength, and e_d the weekday's share of the faded time.
+    """
+    days, plain = np.array(wheel.days), _BRAND_PRIOR * PLAIN.days
+    rate = (days + plain) / (days.sum() * time_of_days(wheel) + plain)
+    shares: Numbers = rate / rate.sum()
+    return shares
+
+
+def time_of_days(wheel: Wheel) -> Numbers:
+    """The share of each weekday in the time since the first visit, which fades as the counts of visits do."""
+    since = wheel.since if isinstance(wheel, BrandRhythm) else None
+    if since is None or wheel.as_of is None:
+        return PLAIN.days
+    until = wheel.as_of.astimezone(since.tzinfo) + _LEAST_TIME
+    time = _all_time(until) - faded(since, until) * _all_time(since)
+    shares: Numbers = time / time.sum()
+    return shares
+
+
+def _all_time(until: datetime) -> Numbers:
+    """Of each weekday the days there ever were until then, each counted as what of it has not faded."""
+    weekday, today = until.weekday(), (until.hour * 60 + until.minute) / 1440
+    ended = ((weekday - 1 - day) % 7 + today for day in range(7))  # days ago, the last whole one
+    time = np.array([_EVERY_WEEK * _DAY_LEFT**ago for ago in ended])
+    time[weekday] += 1 - _DAY_LEFT**today
+    return time
 
 
 def person_shape(wheel: Wheel, brand: Shape, *, at: datetime) -> Shape:

@@ -86,7 +86,7 @@ def wheels(
         else:
             brand = _taught(brand, wheel, shape, local)
         own[who] = rhythm.turned(wheel, local=local)
-        everybody = rhythm.turned(everybody, local=local)
+        everybody = rhythm.turned_by_all(everybody, local=local)
         seen[who] += 1
         tick(1)
     return _frozen(visits, frozen, brand), _table(online), brand
@@ -94,7 +94,7 @@ def wheels(
 
 def _taught(brand: BrandRhythm, wheel: Wheel, shape: rhythm.Shape, local: datetime) -> BrandRhythm:
     brand = leant(brand, wheel, shape, local=local)
-    return rhythm.turned(brand, local=local)
+    return rhythm.turned_by_all(brand, local=local)
 
 
 def _judged(shape: rhythm.Shape, weekday: int, hour: int) -> tuple[float, float, float]:

@@ -76,6 +76,15 @@ def test_the_same_lives_teach_the_same_in_any_order() -> None:
     assert there.days == pytest.approx(back.days)
 
 
+def test_the_answers_of_a_brands_first_fortnight_teach_no_moment() -> None:
+    """They are of those who come back at once: the others have not answered yet."""
+    brand, stretch = BrandRhythm(since=START), came(3)
+    young = taught(brand, [stretch], at=START + timedelta(days=13.9))
+    grown = taught(brand, [stretch], at=START + timedelta(days=14))
+    assert (len(young.moment.odds.mean), len(grown.moment.odds.mean)) == (0, 9)
+    assert young.week.odds.mean == grown.week.odds.mean != ()
+
+
 def test_a_second_sign_of_one_visit_teaches_nothing() -> None:
     again = Stretch(seen(), START + timedelta(minutes=20), True, NEW_YORK)
     assert taught(BrandRhythm(), [again], at=START) == BrandRhythm()

@@ -1,15 +1,19 @@
 """The wheel: what it learns, how it leans on everybody's, and what it foretells."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.people import Profile, Wheel
+from domain.rhythm import BrandRhythm
 from scheduler.context import rhythm
 from scheduler.context.profile import with_visit
 
@@ -52,6 +56,54 @@ def test_every_shape_is_a_distribution(times: list[datetime]) -> None:
         assert sum(each.days) == pytest.approx(1)
         assert [sum(hours) for hours in each.hours] == pytest.approx([1, 1])
         assert min(*each.days, *each.hours[0], *each.hours[1]) > 0
+
+
+def of_brand(days: Iterable[int]) -> BrandRhythm:
+    """A brand with three visits in each hour of these days."""
+    brand = BrandRhythm()
+    for day, hour in product(days, range(24)):
+        at = local(day, hour + 0.5)
+        for _ in range(3):
+            brand = rhythm.turned_by_all(brand, local=at)
+    return brand
+
+
+@given(st.integers(0, 6), st.integers(1, 40))
+def test_a_brand_where_all_days_are_alike_sees_them_alike_from_its_first_day(
+    first: int, days: int
+) -> None:
+    brand = of_brand(range(first, first + days))
+    assert rhythm.brand_shape(brand).days == pytest.approx(np.full(7, 1 / 7), rel=0.05)
+
+
+def test_a_brand_of_one_weekday_is_known_by_it() -> None:
+    mondays = rhythm.brand_shape(of_brand(range(0, 60, 7)))
+    assert mondays.days[0] > 0.9
+
+
+def test_a_brand_is_known_since_its_earliest_visit_in_whatever_order_they_are_told() -> None:
+    brand = of_brand([9, 2, 5])
+    assert brand.since == local(2, 0.5)
+    assert msgspec.json.decode(msgspec.json.encode(brand), type=BrandRhythm) == brand
+
+
+def test_a_brand_from_before_the_first_visit_was_kept_goes_on_without_it() -> None:
+    old = BrandRhythm(days=(9.0, 0, 0, 0, 0, 0, 0), weight=9.0, as_of=local(1, 0))
+    assert rhythm.turned_by_all(old, local=local(8, 0)).since is None
+    assert rhythm.brand_shape(old).days[0] > 2 / 7
+
+
+@given(st.integers(0, 10_000), st.integers(1, 90 * 1440))
+def test_the_time_of_each_weekday_is_what_a_count_of_minutes_gives(
+    begin: int, minutes: int
+) -> None:
+    since = datetime(2026, 5, 4, tzinfo=timezone(timedelta(hours=3))) + timedelta(minutes=begin)
+    until = since + timedelta(minutes=minutes)
+    each = begin + np.arange(minutes + 1) + 0.5  # the last visit's own minute is there too
+    left = np.exp((each - begin - minutes) * 60 / rhythm.TAU_S)
+    counted = np.bincount((each // 1440).astype(int) % 7, weights=left, minlength=7)
+    brand = BrandRhythm(since=since, as_of=until.astimezone(UTC))
+    assert rhythm.time_of_days(brand) == pytest.approx(counted / counted.sum(), abs=1e-6)
 
 
 @given(visits)
