@@ -8,14 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from domain.clock import ManualClock
+from service.logs import renderers
 from storage import migrate
 from storage.engine import Database
 
 settings.register_profile("any-machine", deadline=None)  # no test fails for being slow
 settings.load_profile("any-machine")
+
+# By itself it draws a box with every local variable around each logged exception, which takes seconds.
+_processors = structlog.get_config()["processors"][:-1]
+structlog.configure(processors=[*_processors, *renderers(terminal=True)])
 
 NOON = datetime(2026, 5, 6, 9, 0, tzinfo=UTC)  # a Wednesday, noon in Helsinki
 
