@@ -6,28 +6,12 @@ each run.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis import Case
-from schemathesis.checks import not_a_server_error
-from schemathesis.config import (
-    CoveragePhaseConfig,
-    PhasesConfig,
-    ProjectConfig,
-    ProjectsConfig,
-    SchemathesisConfig,
-)
-from schemathesis.pytest.lazy import get_all_tests
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from domain.access import CredentialKind, Scope
 from domain.clock import Clock, SystemClock
@@ -38,13 +22,6 @@ from service.wiring import Process
 from storage import brands, keys
 from tests.integration.conftest import Caller, Install, statement
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 ENDING = {"erase_me", "sign_out_device"}  # each spends the credential it is called with
 HERE = {"latitude": 60.1841, "longitude": 24.9499}
 _BOUNDED = settings(
@@ -179,6 +156,14 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 def document(town: Town, **phases: Any) -> Any:
     """What Schemathesis makes of the document that the service serves, and sends to that service."""
+    import schemathesis
+    from schemathesis.config import (
+        PhasesConfig,
+        ProjectConfig,
+        ProjectsConfig,
+        SchemathesisConfig,
+    )
+
     project = ProjectConfig(phases=PhasesConfig(**phases))
     return schemathesis.openapi.from_wsgi(
         "/openapi.json",
@@ -194,10 +179,32 @@ def documented(town: Town) -> Any:
 
 @pytest.fixture(scope="module")
 def documented_at_random(town: Town) -> Any:
+    from schemathesis.config import CoveragePhaseConfig
+
     return document(town, coverage=CoveragePhaseConfig(enabled=False))
 
 
-def credential(case: Case, town: Town) -> dict[str, str]:
+@cache
+def checks() -> list[Any]:
+    """What every answer is held against."""
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_headers_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    return [
+        not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_headers_conformance,
+        response_schema_conformance,
+    ]
+
+
+def credential(case: Any, town: Town) -> dict[str, str]:
     """The header of the first whom the document lets call the operation."""
     operation = case.operation.definition.raw
     callers = {"publishable": town.app, "device": town.device, "secret": town.admin}
@@ -206,9 +213,9 @@ def credential(case: Case, town: Town) -> dict[str, str]:
     return {"Authorization": f"Bearer {caller.credential}"}
 
 
-def check(case: Case, town: Town) -> None:
+def check(case: Any, town: Town) -> None:
     answer = case.call(headers=credential(case, town))
-    case.validate_response(answer, checks=CHECKS)
+    case.validate_response(answer, checks=checks())
     if answer.status_code == 403:
         assert answer.json()["code"] not in ("wrong_credential", "scope_missing")
 
@@ -217,6 +224,8 @@ def each_operation(
     schema: Any, town: Town, send: Callable[..., None], subtests: pytest.Subtests
 ) -> None:
     """Sends what is thought up for each operation. When a worker collects its tests is too soon to think."""
+    from schemathesis.pytest.lazy import get_all_tests
+
     for made in get_all_tests(schema=schema, test_func=send, settings=_BOUNDED, given_kwargs=None):
         operation, test = made.ok()
         with subtests.test(operation.label):
@@ -232,7 +241,7 @@ def test_whatever_is_sent_is_answered_as_documented(
 def test_whatever_is_sent_about_what_there_is_is_answered_as_documented(
     documented_at_random: Any, town: Town, subtests: pytest.Subtests
 ) -> None:
-    def about_what_there_is(case: Case, town: Town) -> None:
+    def about_what_there_is(case: Any, town: Town) -> None:
         (tag,) = case.operation.definition.raw["tags"]
         case.path_parameters = dict(town.known[tag])
         check(case, town)
