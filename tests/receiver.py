@@ -130,7 +130,7 @@ _ANSWERS: dict[str, Callable[[Any, Receiver, str, str], None]] = {
 }
 
 
-def until(true: Callable[[], bool], *, within_s: float = 5.0) -> bool:
+def until(true: Callable[[], bool], *, within_s: float = 60.0) -> bool:
     """Waits for it to become true, and says whether it has."""
     deadline = time.monotonic() + within_s
     while not true() and time.monotonic() < deadline:

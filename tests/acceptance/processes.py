@@ -19,6 +19,9 @@ import requests
 
 WHENABOUTS = str(Path(sys.executable).parent / "whenabouts")
 STARTS_WITHIN_S = 60.0  # a loaded machine imports slowly
+PATIENCE_S = (
+    60.0  # for what has to come, however slow the machine; who comes sooner waits no longer
+)
 T = TypeVar("T")
 
 

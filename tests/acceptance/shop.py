@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from domain.ids import new_id
 from service.cli.main import main
-from tests.acceptance.processes import Api, House, until
+from tests.acceptance.processes import PATIENCE_S, Api, House, until
 
 PURPOSES = ("push", "location", "background_location", "habits", "purchases")
 DOOR = (60.184123, 24.949876)
@@ -109,11 +109,11 @@ class Phone:
         found: list[dict[str, Any]] = self.api.get("/v1/me/decisions")["data"]
         return found
 
-    def decision(self, *, within_s: float = 10.0) -> dict[str, Any]:
+    def decision(self, *, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """The newest, once there is one."""
         return until(self.decisions, within_s=within_s, what="a decision about this person")[0]
 
-    def delivered(self, *, within_s: float = 20.0) -> list[str]:
+    def delivered(self, *, within_s: float = PATIENCE_S) -> list[str]:
         """The statuses of the newest decision's deliveries, once there are any."""
 
         def seen() -> list[str]:
@@ -121,6 +121,12 @@ class Phone:
             return [each["status"] for each in found[0]["deliveries"]] if found else []
 
         return until(seen, within_s=within_s, what="a delivery that has ended")
+
+
+def walk_in(phones: Iterable[Phone]) -> None:
+    """All at once, eight at a time."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda phone: phone.send(fix()), phones))
 
 
 class Shop:

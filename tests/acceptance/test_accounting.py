@@ -28,7 +28,7 @@ from storage.engine import Database
 from storage.models import DeliveryRow
 from tests.acceptance import outbox
 from tests.acceptance.certificates import server_side
-from tests.acceptance.processes import until
+from tests.acceptance.processes import PATIENCE_S, until
 from tests.acceptance.raw_server import Line
 from tests.unit.notifiers.samples import envelope
 
@@ -67,7 +67,7 @@ class Sending(NamedTuple):
         """Enough for whatever is ever to be sent again."""
         for _ in range(4):
             self.clock.advance(minutes=2)
-            until(self.settled, within_s=20, what="what was queued again")
+            until(self.settled, within_s=PATIENCE_S, what="what was queued again")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def sending(database: Database, emulator: Emulator, far: Far, target: str) -> It
     engine = Engine(database=database, clock=clock, weather_max_age=timedelta(hours=1))
     assert engine.tick() == 1
     yield Sending(database, emulator, dispatcher, clock, notifier)
-    assert dispatcher.close(within_s=5)
+    assert dispatcher.close(within_s=PATIENCE_S)
     notifier.close()
 
 
@@ -142,7 +142,7 @@ def test_one_post_and_one_final_state_whatever_comes_back(
     end: tuple[str, str | None],
 ) -> None:
     with sending(sqlite_database, emulator, far, target) as at:
-        until(at.settled, within_s=20, what="a final state")
+        until(at.settled, within_s=PATIENCE_S, what="a final state")
         at.pass_time()
 
         assert outbox.messages(at.database) == [state]
@@ -155,7 +155,7 @@ def test_what_the_far_end_did_not_look_at_is_posted_again_and_accepted_once(
     sqlite_database: Database, emulator: Emulator, far: Far, target: str
 ) -> None:
     with sending(sqlite_database, emulator, far, target) as at:
-        until(at.settled, within_s=20, what="a final state")
+        until(at.settled, within_s=PATIENCE_S, what="a final state")
         at.pass_time()
 
         accepted = [r for r in emulator.requests(kind="send", target=target) if r["message_id"]]
@@ -166,7 +166,7 @@ def test_where_nobody_can_have_seen_it_the_message_failed_for_certain(
     sqlite_database: Database, emulator: Emulator, far: Far, unreachable: Far
 ) -> None:
     with sending(sqlite_database, emulator, unreachable, "phone-1") as at:
-        until(at.settled, within_s=20, what="a final state")
+        until(at.settled, within_s=PATIENCE_S, what="a final state")
         at.pass_time()
 
         assert outbox.messages(at.database) == ["failed"]
@@ -195,7 +195,7 @@ def test_a_connection_gone_silent_costs_its_message_alone(
             first = msgspec.structs.replace(envelope("before"), project="town")
             assert at.notifier.send(first).status is DeliveryStatus.ACCEPTED
             line.go_silent()
-            until(at.settled, within_s=20, what="a final state")
+            until(at.settled, within_s=PATIENCE_S, what="a final state")
             at.pass_time()
 
     assert outbox.messages(at.database) == ["unknown"], "half a connection takes what is sent"
@@ -208,7 +208,7 @@ def test_at_least_once_posts_a_lost_message_again_under_the_same_collapse_id(
 ) -> None:
     with sending(sqlite_database, emulator, far, "lost-1") as at:
         at.database.write(outbox.choose_at_least_once)
-        until(at.settled, within_s=20, what="a final state")
+        until(at.settled, within_s=PATIENCE_S, what="a final state")
         at.pass_time()
 
         assert outbox.messages(at.database) == ["unknown"], "the last answer was lost too"

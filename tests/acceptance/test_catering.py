@@ -17,7 +17,7 @@ from domain.clock import ManualClock
 from domain.ids import new_id
 from service import environment
 from service.wiring import Process
-from tests.acceptance.processes import Api, Fcm, House, until
+from tests.acceptance.processes import PATIENCE_S, Api, Fcm, House, until
 from tests.acceptance.shop import DOOR, POLICY, command
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
@@ -123,15 +123,15 @@ def test_people_who_work_near_a_store_are_reached_before_they_order(chain: Chain
     assert private.api.get("/v1/me")["stored"]["places"] == 0
 
     chain.clock.set((MONDAY + timedelta(days=7)).replace(hour=10, minute=0))
-    decision = until(near.decisions, within_s=20, what="a decision about the worker")[0]
+    decision = until(near.decisions, within_s=PATIENCE_S, what="a decision about the worker")[0]
     assert decision["outcome"] == "send", decision
     assert decision["moment"]["cause"] == "habit"
     assert "You work around here on weekdays" in decision["reasons"][0]["text"]
     (shown,) = until(
-        lambda: fcm.inbox(target=near.target), within_s=20, what="the push on the phone"
+        lambda: fcm.inbox(target=near.target), within_s=PATIENCE_S, what="the push on the phone"
     )
     assert shown["body"] == "Kallio brings lunch to you: order by eleven."
-    silence = until(far.decisions, within_s=20, what="a decision about the other")[0]
+    silence = until(far.decisions, within_s=PATIENCE_S, what="a decision about the other")[0]
     assert [each["code"] for each in silence["reasons"]] == ["no_offer", "place_far"]
     assert not private.decisions()
 
@@ -142,7 +142,7 @@ def test_people_who_work_near_a_store_are_reached_before_they_order(chain: Chain
     assert told["receipts"][0]["deleted"]["known_places"] == 1
     assert near.api.get("/v1/me")["places"] is None
     chain.clock.set((MONDAY + timedelta(days=8)).replace(hour=10, minute=0))
-    until(lambda: len(far.decisions()) > 1, within_s=20, what="the next morning's decision")
+    until(lambda: len(far.decisions()) > 1, within_s=PATIENCE_S, what="the next morning's decision")
     assert len(near.decisions()) == 1
     assert len(fcm.inbox(target=near.target)) == 1
     assert not fcm.inbox(target=far.target)

@@ -224,7 +224,7 @@ class TestOverHttp:
             elapsed = time.monotonic() - started
             opened.close()
 
-        assert 0.2 <= elapsed < 2
+        assert 0.2 <= elapsed < 5
 
 
 class TestInATest:
@@ -246,7 +246,7 @@ class TestInATest:
         for connection in [*opened, idle]:
             connection.close()
 
-        assert elapsed < 2
+        assert elapsed < 10  # those that hang would have had a minute
         assert hung_up
 
     def test_it_can_be_closed_twice_and_its_address_used_again(self) -> None:

@@ -252,7 +252,7 @@ class TestOneAttempt:
     def test_the_same_notifier_is_healthy_after_time_outs_and_resets(
         self, open_notifier: Callable[..., Notifier], emulator: Emulator
     ) -> None:
-        notifier = open_notifier(endpoint=emulator.url, timeout_s=0.5)
+        notifier = open_notifier(endpoint=emulator.url, timeout_s=1.0)
         for target in ("hang-1", "reset-1", "lost-1", "trickle-1"):
             notifier.send(envelope(target))
 
@@ -266,13 +266,12 @@ class TestOneAttempt:
         assert notifier.send(envelope()).status is ACCEPTED
         with ThreadPoolExecutor(24) as pool:
             stuck = [pool.submit(notifier.send, envelope(f"hang-{n}")) for n in range(16)]
-            started = time.monotonic()
             sent = list(pool.map(lambda n: notifier.send(envelope(f"phone-{n}")).status, range(40)))
-            elapsed = time.monotonic() - started
+            still_stuck = sum(not future.done() for future in stuck)
             assert {future.result().status for future in stuck} == {UNKNOWN}
 
         assert sent == [ACCEPTED] * 40
-        assert elapsed < 3
+        assert still_stuck == 16
         assert posts(emulator) == 57
 
     def test_many_threads_share_one_notifier(self, notifier: Notifier, emulator: Emulator) -> None:
@@ -298,7 +297,7 @@ class TestOneAttempt:
         self, open_notifier: Callable[..., Notifier], emulator: Emulator
     ) -> None:
         with Line(emulator.url) as line:
-            notifier = open_notifier(endpoint=line.url, timeout_s=0.7)
+            notifier = open_notifier(endpoint=line.url, timeout_s=1.5)
             assert notifier.send(envelope("before")).status is ACCEPTED
             line.go_silent()
 

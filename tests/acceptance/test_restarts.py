@@ -9,8 +9,8 @@ from threading import Event
 
 import requests
 
-from tests.acceptance.processes import Api, Fcm, House, Running, until, url_of
-from tests.acceptance.shop import FAR, Fix, Phone, Shop, command, fix
+from tests.acceptance.processes import PATIENCE_S, Api, Fcm, House, Running, until, url_of
+from tests.acceptance.shop import FAR, Fix, Phone, Shop, command, fix, walk_in
 
 Start = Callable[[Running], Running]
 CONCURRENCY = 4
@@ -36,11 +36,10 @@ def test_sigterm_in_mid_send_ends_cleanly_and_the_next_start_sends_the_rest(
     first = started(house.start(FCM_CONCURRENCY=str(CONCURRENCY)))
     shop = Shop(house, url_of(first)).furnish()
     assert ready(shop.url) == 200
-    targets = [f"slow-1500-restart-{n}" for n in range(5 * CONCURRENCY)]
-    for phone in shop.phones(targets):
-        phone.walk_in()
-    until(lambda: len(states(house)) == len(targets), within_s=10, what="all decisions")
-    until(lambda: set(targets) & set(fcm.posts()), within_s=10, what="the first POST")
+    targets = [f"slow-3000-restart-{n}" for n in range(5 * CONCURRENCY)]
+    walk_in(shop.phones(targets))
+    until(lambda: len(states(house)) == len(targets), within_s=PATIENCE_S, what="all decisions")
+    until(lambda: set(targets) & set(fcm.posts()), within_s=PATIENCE_S, what="the first POST")
 
     first.signal(signal.SIGTERM)
     first.signal(signal.SIGTERM)  # as from a supervisor that signals the process and its group
@@ -48,7 +47,7 @@ def test_sigterm_in_mid_send_ends_cleanly_and_the_next_start_sends_the_rest(
         assert ready(shop.url) != 200, "it calls itself ready while it stops"
         time.sleep(0.05)
 
-    assert first.wait(20) == 0, first.log
+    assert first.wait(PATIENCE_S) == 0, first.log
     assert "Traceback" not in first.log
     sent_before = set(targets) & set(fcm.posts())
     assert 0 < len(sent_before) < len(targets)
@@ -58,7 +57,11 @@ def test_sigterm_in_mid_send_ends_cleanly_and_the_next_start_sends_the_rest(
     )
 
     second = started(house.start())
-    until(lambda: set(states(house).values()) == {"sent"}, within_s=20, what="every message sent")
+    until(
+        lambda: set(states(house).values()) == {"sent"},
+        within_s=PATIENCE_S,
+        what="every message sent",
+    )
     assert {target: fcm.posts()[target] for target in targets} == dict.fromkeys(targets, 1)
     assert second.stop() == 0
 
@@ -67,7 +70,11 @@ def test_a_second_signal_ends_what_hangs(own_house: House, fcm: Fcm, started: St
     up = started(own_house.start())
     shop = Shop(own_house, url_of(up)).furnish()
     shop.phone("hang-impatient").walk_in()
-    until(lambda: fcm.requests(target="hang-impatient"), within_s=10, what="the POST that hangs")
+    until(
+        lambda: fcm.requests(target="hang-impatient"),
+        within_s=PATIENCE_S,
+        what="the POST that hangs",
+    )
 
     up.signal(signal.SIGTERM)
     time.sleep(1.5)
@@ -85,39 +92,49 @@ def test_a_kill_during_ingest_loses_no_answered_fix(own_house: House, started: S
     killed = Event()
 
     with ThreadPoolExecutor(len(phones)) as pool:
-        walks = [pool.submit(walk, phone, killed) for phone in phones]
-        time.sleep(2)
+        taken = [Walk(phone) for phone in phones]
+        walks = [pool.submit(each.go_on, killed) for each in taken]
+        until(
+            lambda: all(len(each.answered) > 10 for each in taken),
+            within_s=PATIENCE_S,
+            what="enough fixes of everybody to tell",
+        )
         first.kill()
         killed.set()
-        taken = [each.result() for each in walks]
+        for each in walks:
+            each.result()
 
-    assert all(len(fixes) > 3 for fixes, _ in taken), "too few fixes to tell"
     second = started(house.start())
     shop.moved(url_of(second))
-    for phone, (fixes, entered) in zip(phones, taken, strict=True):
-        phone.api.url = shop.url
-        receipt = phone.send(*fixes[-100:])
-        assert receipt["duplicates"] == len(fixes[-100:]), receipt
+    for each in taken:
+        each.phone.api.url = shop.url
+        last = each.answered[-100:]
+        receipt = each.phone.send(*last)
+        assert receipt["duplicates"] == len(last), receipt
         assert (receipt["accepted"], receipt["rejected"]) == (0, [])
-        if entered:
-            assert phone.decision()["moment"]["cause"] == "enter"
-    assert any(entered for _, entered in taken)
+        if each.entered:
+            assert each.phone.decision()["moment"]["cause"] == "enter"
+    assert any(each.entered for each in taken)
     assert second.stop() == 0
 
 
-def walk(phone: Phone, killed: Event) -> tuple[list[Fix], bool]:
-    """Sends fix after fix, the fifth one at the door; those that were answered 202, and whether an enter was among them."""
-    answered: list[Fix] = []
-    entered = False
-    with suppress(requests.RequestException):
-        while not killed.is_set():
-            one = fix(FAR, ago_s=1800) if not answered else fix()
-            answer = phone.api("POST", "/v1/locations", {"fixes": [one.body()]})
-            assert answer.status_code == 202, answer.text
-            assert answer.json()["accepted"] == 1, answer.text
-            answered.append(one)
-            entered = entered or bool(answer.json()["transitions"])
-    return answered, entered
+class Walk:
+    """A phone that sends fix after fix, the first far away: those that were answered 202, and whether an enter was among them."""
+
+    def __init__(self, phone: Phone) -> None:
+        self.phone = phone
+        self.answered: list[Fix] = []
+        self.entered = False
+
+    def go_on(self, killed: Event) -> None:
+        with suppress(requests.RequestException):
+            while not killed.is_set():
+                one = fix() if self.answered else fix(FAR, ago_s=1800)
+                answer = self.phone.api("POST", "/v1/locations", {"fixes": [one.body()]})
+                assert answer.status_code == 202, answer.text
+                assert answer.json()["accepted"] == 1, answer.text
+                self.answered.append(one)
+                self.entered = self.entered or bool(answer.json()["transitions"])
 
 
 def test_a_kill_in_mid_send_leaves_unknown_ends_that_are_never_posted_again(
@@ -126,13 +143,12 @@ def test_a_kill_in_mid_send_leaves_unknown_ends_that_are_never_posted_again(
     house = own_house
     first = started(house.start(FCM_CONCURRENCY=str(CONCURRENCY)))
     shop = Shop(house, url_of(first)).furnish()
-    targets = [f"slow-2000-killed-{n}" for n in range(2 * CONCURRENCY)]
+    targets = [f"slow-6000-killed-{n}" for n in range(2 * CONCURRENCY)]
     phones = dict(zip(targets, shop.phones(targets), strict=True))
-    for phone in phones.values():
-        phone.walk_in()
+    walk_in(phones.values())
     until(
         lambda: len(set(targets) & set(fcm.posts())) == CONCURRENCY,
-        within_s=10,
+        within_s=PATIENCE_S,
         what="as many POSTs under way as may be",
     )
 
@@ -150,7 +166,7 @@ def test_a_kill_in_mid_send_leaves_unknown_ends_that_are_never_posted_again(
         lambda: (
             sorted(states(house).values()) == ["sent"] * CONCURRENCY + ["unknown"] * CONCURRENCY
         ),
-        within_s=20,
+        within_s=PATIENCE_S,
         what="a final state for each message",
     )
     posts = fcm.posts()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.acceptance.processes import Fcm, House, Running, until, url_of
-from tests.acceptance.shop import Phone, Shop, command, fix
+from tests.acceptance.processes import PATIENCE_S, Fcm, House, Running, until, url_of
+from tests.acceptance.shop import Shop, command, walk_in
 
 Start = Callable[[Running], Running]
 TIMEOUT_S = 3
@@ -83,12 +83,6 @@ def estate(postgres_url: str, fcm: Fcm, tmp_path: Path) -> Iterator[Estate]:
         yield Estate(tmp_path, fcm, database)
 
 
-def walk_in(phones: Sequence[Phone]) -> None:
-    """All at once, eight at a time."""
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda phone: phone.send(fix()), phones))
-
-
 def posts_to(fcm: Fcm, targets: Sequence[str]) -> Counter[str]:
     return Counter({target: count for target, count in fcm.posts().items() if target in targets})
 
@@ -110,7 +104,7 @@ def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and
     walk_in(shop.phones(crowd))
     for each in engines:
         each.signal(signal.SIGCONT)
-    until(lambda: estate.states()["sent"] == len(crowd), within_s=40, what="all sent")
+    until(lambda: estate.states()["sent"] == len(crowd), within_s=PATIENCE_S, what="all sent")
     assert posts_to(fcm, crowd) == Counter(crowd)
     assert len(estate.rows("SELECT 1 FROM decisions")) == len(crowd)
     assert len(estate.rows("SELECT DISTINCT moment_id FROM decisions")) == len(crowd)
@@ -120,7 +114,11 @@ def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and
     dead, frozen, alive = senders
     slow = [f"slow-2000-slow-{n}" for n in range(16)]
     walk_in(shop.phones(slow))
-    until(lambda: len(posts_to(fcm, slow)) >= 12, within_s=15, what="POSTs under way everywhere")
+    until(
+        lambda: len(posts_to(fcm, slow)) >= 12,
+        within_s=PATIENCE_S,
+        what="POSTs under way everywhere",
+    )
     frozen.signal(signal.SIGSTOP)
     dead.kill()
     fell = time.monotonic()
@@ -142,12 +140,16 @@ def test_two_engines_and_three_senders_do_everything_once_though_senders_die_and
     alive.kill()
     last = ["after-the-frost-1", "after-the-frost-2"]
     walk_in(shop.phones(last))
-    until(lambda: set(last) <= set(fcm.posts()), within_s=10, what="pushes by the thawed sender")
+    until(
+        lambda: set(last) <= set(fcm.posts()),
+        within_s=PATIENCE_S,
+        what="pushes by the thawed sender",
+    )
     everybody = [*crowd, *slow, *last]
     assert posts_to(fcm, everybody) == Counter(everybody)
     for each in (api, *engines, frozen):
         each.signal(signal.SIGTERM)
-    assert [each.wait(20) for each in (api, *engines, frozen)] == [0, 0, 0, 0]
+    assert [each.wait(PATIENCE_S) for each in (api, *engines, frozen)] == [0, 0, 0, 0]
 
 
 def test_a_frozen_engines_moments_are_decided_by_another_and_once(
@@ -173,7 +175,7 @@ def test_a_frozen_engines_moments_are_decided_by_another_and_once(
         what="the frozen engine's moments decided by the other",
     )
     first.signal(signal.SIGCONT)
-    until(lambda: estate.states()["sent"] == len(crowd), within_s=20, what="all sent")
+    until(lambda: estate.states()["sent"] == len(crowd), within_s=PATIENCE_S, what="all sent")
     assert len(estate.rows("SELECT 1 FROM decisions")) == len(crowd)
     assert posts_to(fcm, crowd) == Counter(crowd)
 

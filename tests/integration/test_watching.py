@@ -179,4 +179,4 @@ def test_who_hangs_or_stumbles_holds_up_nobody() -> None:
     assert until(lambda: len(looked) > 2)
     began = time.monotonic()
     watchman.stop()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2  # else it would have waited for the thread in vain
