@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from domain.clock import ManualClock, SystemClock
 from notifiers.emulator.scenario import Scenario
 from notifiers.emulator.server import Emulator
 
@@ -89,11 +90,12 @@ class TestScenarios:
         assert 5 <= 40 - twice[0][200] <= 30
 
     def test_a_quota_answers_429_with_the_time_after_which_there_is_room(self) -> None:
-        with Emulator(scenario=Scenario(per_minute=60)) as emulator:
+        clock = ManualClock(SystemClock().now())
+        with Emulator(scenario=Scenario(per_minute=60), clock=clock) as emulator:
             assert self.statuses(emulator, 60)[200] == 60
             refused = send(emulator.url, "one-more")
             assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
-            time.sleep(1.05)
+            clock.advance(seconds=1)
 
             assert send(emulator.url, "one-more").status_code == 200
 
