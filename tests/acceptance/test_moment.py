@@ -180,7 +180,7 @@ class TestWhatWaits:
         self, new_shop: NewShop, fcm: Fcm
     ) -> None:
         shop = new_shop("patient")
-        busy = shop.phone("quota-5-patient")
+        busy = shop.phone("quota-8-patient")
         withdraws, stays = shop.phones(["patient-1", "patient-2"])
         busy.walk_in()
         assert busy.delivered() == ["unavailable"]
@@ -193,13 +193,13 @@ class TestWhatWaits:
         assert withdraws.delivered(within_s=0.5) == ["cancelled"]
         assert not fcm.requests(target="patient-2")
         assert stays.delivered() == ["accepted"]
-        ((asked,), (later,)) = (fcm.requests(target=t) for t in ("quota-5-patient", "patient-2"))
-        assert (arrived(later) - arrived(asked)).total_seconds() >= 5
+        ((asked,), (later,)) = (fcm.requests(target=t) for t in ("quota-8-patient", "patient-2"))
+        assert (arrived(later) - arrived(asked)).total_seconds() >= 8
         assert not fcm.requests(target="patient-1")
 
     def test_is_looked_at_again_before_it_leaves(self, new_shop: NewShop, fcm: Fcm) -> None:
         shop = new_shop("halting")
-        busy, waits = shop.phones(["quota-5-halting", "halting-1"])
+        busy, waits = shop.phones(["quota-8-halting", "halting-1"])
         busy.walk_in()
         assert busy.delivered() == ["unavailable"]
         waits.walk_in()
