@@ -160,8 +160,8 @@ def test_a_kill_in_mid_send_leaves_unknown_ends_that_are_never_posted_again(
 
     for target in in_flight:
         phones[target].api.url = shop.url
-        assert phones[target].delivered(within_s=5) == ["unknown"]
-    assert time.monotonic() < up_again + 5
+        assert phones[target].delivered(within_s=15) == ["unknown"]
+    assert time.monotonic() < up_again + 15, "it waited for a lease to run out"
     until(
         lambda: (
             sorted(states(house).values()) == ["sent"] * CONCURRENCY + ["unknown"] * CONCURRENCY

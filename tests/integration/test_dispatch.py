@@ -244,7 +244,7 @@ class Hanging:
 
     def send(self, envelope: Envelope) -> Outcome:
         self.begun.release()
-        self.go.wait(10)
+        self.go.wait(60)
         return ACCEPTED
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ def test_a_dead_senders_message_becomes_unknown_and_is_not_posted_again(outbox: 
     hanging = Hanging()
     first = outbox.dispatcher(notifier=hanging, lease_s=0.0)
     first.tick()
-    assert hanging.begun.acquire(timeout=5)
+    assert hanging.begun.acquire(timeout=60)
     second = outbox.dispatcher()
     assert second.sweep() == 1
     drain(second)

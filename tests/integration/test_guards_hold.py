@@ -273,7 +273,7 @@ class Guarded(RuleBasedStateMachine):
             while sender.tick():
                 pass
         finally:
-            assert sender.close(within_s=10)
+            assert sender.close(within_s=60)
         for envelope in posts.taken:
             self._judge_post(envelope)
 

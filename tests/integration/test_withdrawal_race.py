@@ -125,7 +125,7 @@ def test_a_push_taken_back_while_its_person_withdraws_waits_no_more(
 
     other = threading.Thread(target=lambda: world.database.write(slowly))
     other.start()
-    assert has_written.wait(5)
+    assert has_written.wait(60)
     world.database.write(withdraw if first == "sender" else lapse)
     other.join()
     with world.database.read() as tx:

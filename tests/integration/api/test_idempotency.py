@@ -133,14 +133,14 @@ class Held:
         self.has_it = threading.Event()
         self._thread = threading.Thread(target=database.write, args=(self._hold,))
         self._thread.start()
-        assert self.has_it.wait(10)
+        assert self.has_it.wait(60)
 
     def _hold(self, tx: Transaction) -> None:
         tx.execute(sa.update(BrandRow).values(name="held"))
         mine = CustomerRow.id == self._customer_id
         tx.execute(sa.update(CustomerRow).where(mine).values(revision=2))
         self.has_it.set()
-        assert self._go.wait(10)
+        assert self._go.wait(60)
 
     def let_go(self) -> None:
         self._go.set()

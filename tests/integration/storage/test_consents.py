@@ -136,12 +136,12 @@ def test_a_fix_that_read_the_consent_is_stored_before_the_withdrawal_or_not_at_a
     def store(tx: Transaction) -> None:
         assert consents.current(tx, device.customer_id, held=True).granted(Purpose.LOCATION)
         has_read.set()
-        assert may_store.wait(10)
+        assert may_store.wait(60)
         Traces(device, town.clock.now()).position(tx)
 
     fix = threading.Thread(target=town.write, args=(store,))
     fix.start()
-    assert has_read.wait(10)
+    assert has_read.wait(60)
     withdrawal = threading.Thread(
         target=town.say, args=(device.customer_id, Purpose.LOCATION), kwargs={"granted": False}
     )

@@ -234,7 +234,7 @@ def test_who_says_something_during_a_merge_says_it_for_the_known_customer(
     def merge(tx: sa.Connection) -> None:
         devices.change(tx, device.id, {}, now=clock.now(), external_id="jane")
         merging.set()
-        assert may_end.wait(10)
+        assert may_end.wait(60)
 
     def withdraw(tx: sa.Connection) -> None:
         consents.append(
@@ -248,7 +248,7 @@ def test_who_says_something_during_a_merge_says_it_for_the_known_customer(
 
     one = threading.Thread(target=town.write, args=(merge,))
     one.start()
-    assert merging.wait(10)
+    assert merging.wait(60)
     errors: list[BaseException] = []
 
     def try_to_withdraw() -> None:

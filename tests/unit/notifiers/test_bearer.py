@@ -1,6 +1,7 @@
 """The access token under many threads, with credentials and a token endpoint made for the purpose."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,27 +10,32 @@ import requests
 from google.auth.credentials import TokenState
 
 from notifiers.bearer import Bearer, NoAccessToken
+from tests.receiver import until
 
 
 class Credentials:
     """Shaped like google-auth's: a state, a token, and a refresh that may fail or take its time."""
 
     def __init__(self, state: TokenState = TokenState.INVALID) -> None:
-        self.token: str | None = None if state is TokenState.INVALID else "old"
+        self.looked = 0
+        self._token: str | None = None if state is TokenState.INVALID else "old"
         self.token_state = state
         self.failure: Exception | None = None
         self.refreshes = 0
-        self.asked = threading.Event()
         self.go = threading.Event()
         self.go.set()
 
+    @property
+    def token(self) -> str | None:
+        self.looked += 1
+        return self._token
+
     def refresh(self, request: Any) -> None:
         self.refreshes += 1
-        self.asked.set()
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         if self.failure:
             raise self.failure
-        self.token = f"token-{self.refreshes}"
+        self._token = f"token-{self.refreshes}"
         self.token_state = TokenState.FRESH
 
     def apply(self, headers: dict[str, str]) -> None:
@@ -68,9 +74,10 @@ def test_threads_that_wait_share_one_fetch_whatever_came_of_it(failure: Exceptio
 
     with ThreadPoolExecutor(16) as pool:
         waiting = [pool.submit(outcome) for _ in range(16)]
-        assert credentials.asked.wait(5)
-        threading.Timer(0.5, credentials.go.set).start()  # time for the others to queue up
-        results = {future.result(timeout=5) for future in waiting}
+        assert until(lambda: credentials.looked >= 16)  # one of them fetches
+        time.sleep(0.1)  # from their look at the state to the queue
+        credentials.go.set()
+        results = {future.result(timeout=60) for future in waiting}
 
     assert results == {str(failure) if failure else None}
     assert credentials.refreshes == 1

@@ -29,7 +29,7 @@ def test_looking_for_headers_asks_for_no_token_so_that_a_failed_try_is_not_made_
         assert tokens.requests == 0
         account.when_ready(told.put)
 
-        assert isinstance(told.get(timeout=5), NoAccessToken)
+        assert isinstance(told.get(timeout=60), NoAccessToken)
         assert tokens.requests == 1
         account.close()
         watchdog.close()
