@@ -12,32 +12,25 @@ from scheduler.context.clock import first_zone, zone_named
 from scheduler.context.lifecycle import lifecycle
 from scheduler.context.profile import SAME_VISIT
 from scheduler.context.tastes import short
-from scheduler.context.words import Around, Fact, There, facts
+from scheduler.context.words import Around, Fact, There, When, facts, window
 from scheduler.decide.explain import SURE_OF_A_HABIT
+from scheduler.telling.sentences import Voice
 from storage import brands, contexts, customers, items, profiles, signs, tastes
 from storage.contexts import Phones
 from storage.engine import Transaction
 
 _COUNTED = timedelta(days=180)  # as long as a rhythm is remembered
 
-_DAYS = (
-    "Mondays",
-    "Tuesdays",
-    "Wednesdays",
-    "Thursdays",
-    "Fridays",
-    "Saturdays",
-    "Sundays",
-)
 
-
-def habits(profile: Profile, brand: Wheel, *, now: datetime) -> dict[str, Any] | None:
+def habits(profile: Profile, brand: Wheel, voice: Voice, *, now: datetime) -> dict[str, Any] | None:
     """The rhythm that this person's visits show; None where no visit is known."""
     if not profile.visits:
         return None
     claimed = profile.evidence >= SURE_OF_A_HABIT
     return {
-        "sentence": _usual_time(profile, brand, now) if claimed else _too_few(profile),
+        "sentence": voice.say("known.habit", when=_usual_time(profile, brand, now))
+        if claimed
+        else voice.say("known.no_habit", count=profile.visits),
         "claimed": claimed,
         "visits": profile.visits,
         "first_at": profile.first_at,
@@ -46,36 +39,31 @@ def habits(profile: Profile, brand: Wheel, *, now: datetime) -> dict[str, Any] |
     }
 
 
-def _usual_time(profile: Profile, brand: Wheel, now: datetime) -> str:
+def _usual_time(profile: Profile, brand: Wheel, now: datetime) -> When:
     shape = rhythm.person_shape(profile.wheel, rhythm.brand_shape(brand), at=now)
     starts = [rhythm.best_start(shape, weekday) for weekday in range(7)]
     day = max(range(7), key=lambda weekday: starts[weekday][1])
     hour = starts[day][0]
-    return (
-        f"You usually come on {_DAYS[day]} between {hour:02}:00 and {hour + rhythm.WINDOW_H:02}:00."
-    )
-
-
-def _too_few(profile: Profile) -> str:
-    visits = "1 visit is" if profile.visits == 1 else f"{profile.visits} visits are"
-    return f"{visits} known, which is not enough to call anything a habit."
+    return window(day, hour, hour + rhythm.WINDOW_H)
 
 
 def to_the_person(
-    tx: Transaction, customer: Customer, profile: Profile, *, now: datetime
+    tx: Transaction, customer: Customer, profile: Profile, voice: Voice, *, now: datetime
 ) -> list[dict[str, Any]]:
     """All that may be said of the person, to them."""
-    return [_told(fact, fact.person) for fact in _facts(tx, customer, profile, now)]
+    return _told(_facts(tx, customer, profile, now), voice)
 
 
-def to_the_brand(tx: Transaction, customer: Customer, *, now: datetime) -> dict[str, Any] | None:
+def to_the_brand(
+    tx: Transaction, customer: Customer, voice: Voice, *, now: datetime
+) -> dict[str, Any] | None:
     """The person's profile with its evidence in words; None where nothing is known of them."""
     profile = profiles.of_many(tx, [customer.id]).get(customer.id)
     if profile is None:
         return None
     return {
         "lifecycle": lifecycle(profile, at=now),
-        "facts": [_told(fact, fact.brand) for fact in _facts(tx, customer, profile, now)],
+        "facts": _told(_facts(tx, customer, profile, now), voice),
         "fatigue": {
             "pushes": round(fatigue.pushes(profile.fatigue, at=now), 1),
             "ignored": profile.fatigue.ignored,
@@ -84,14 +72,17 @@ def to_the_brand(tx: Transaction, customer: Customer, *, now: datetime) -> dict[
     }
 
 
-def _told(fact: Fact, sentence: str) -> dict[str, Any]:
-    return {
-        "topic": fact.topic,
-        "sentence": sentence,
-        "times": fact.times,
-        "of": fact.of,
-        "evidence_nats": None if fact.nats is None else round(fact.nats, 2),
-    }
+def _told(known: Iterable[Fact], voice: Voice) -> list[dict[str, Any]]:
+    return [
+        {
+            "topic": fact.topic,
+            "sentence": voice.known(fact),
+            "times": fact.times,
+            "of": fact.of,
+            "evidence_nats": None if fact.nats is None else round(fact.nats, 2),
+        }
+        for fact in known
+    ]
 
 
 def _facts(tx: Transaction, customer: Customer, profile: Profile, now: datetime) -> list[Fact]:

@@ -8,41 +8,42 @@ from domain.haunts import Claim, Haunt, PlaceKind, Places
 from domain.places import Store
 from geofence.distance import metres
 from geofence.places import centre_of, claims, faded
+from scheduler.telling.sentences import Voice
 
 REACH_M = 5_000.0
 _GRAIN_M = 500.0
 _CELL_M = 500
 _DIGITS = 3  # 100 m: the middle of a cell means no more
 _DEGREES = REACH_M / 111_000
-_SAYS = {PlaceKind.HOME: "lives around here", PlaceKind.WORKPLACE: "works around here on weekdays"}
-_COUNTS = {PlaceKind.HOME: "nights", PlaceKind.WORKPLACE: "weekdays"}
 
 
-def to_the_person(places: Places, *, on: date) -> dict[str, Any] | None:
+def to_the_person(places: Places, voice: Voice, *, on: date) -> dict[str, Any] | None:
     """Every cell that is stored with its evidence as of this local date, and what is claimed; None where nothing is known."""
     if not places.haunts:
         return None
     known = claims(places, on=on)
     now = faded(places, on.toordinal())
     return {
-        "claimed": [_said(claim) | {"area": _area(claim.cell)} for claim in known.values()],
+        "claimed": [_said(claim, voice) | {"area": _area(claim.cell)} for claim in known.values()],
         "cells": [_cell(haunt, known) for haunt in sorted(now.haunts, key=lambda h: -h.hours)],
     }
 
 
-def to_the_brand(places: Places, stores: Sequence[Store], *, on: date) -> list[dict[str, Any]]:
+def to_the_brand(
+    places: Places, stores: Sequence[Store], voice: Voice, *, on: date
+) -> list[dict[str, Any]]:
     """What is claimed with its evidence, and the stores within 5 km; not where it is."""
     return [
-        _said(claim) | {"stores": _near(claim, stores)} for claim in claims(places, on=on).values()
+        _said(claim, voice) | {"stores": _near(claim, stores)}
+        for claim in claims(places, on=on).values()
     ]
 
 
-def _said(claim: Claim) -> dict[str, Any]:
+def _said(claim: Claim, voice: Voice) -> dict[str, Any]:
     sure = "certain" if claim.certain else "likely"
-    counted = f"{claim.times} of {claim.of} {_COUNTS[claim.kind]}"
     return {
         "kind": claim.kind,
-        "sentence": f"{_SAYS[claim.kind]}: {counted}, {sure}",
+        "sentence": voice.say(f"known.{claim.kind}", times=claim.times, count=claim.of, sure=sure),
         "seen": claim.times,
         "of": claim.of,
         "days": claim.days,

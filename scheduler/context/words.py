@@ -1,4 +1,4 @@
-"""What is known of a person, in sentences with true counts: for the brand, and for the person. Pure, deterministic.
+"""What may be told of a person, as facts with true counts, which `scheduler.telling` puts into words. Pure, deterministic.
 
 Nothing is said that is not beyond its evidence; a trait that was denied is not said at all.
 """
@@ -7,49 +7,50 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.people import Customer, Preferences, Profile
 from domain.tastes import Everybody, Liked
-from domain.traits import RULES, Habit, denial, plain
+from domain.traits import denial, plain
 from scheduler.context import occasions, stores, tastes, traits
 from scheduler.context.evidence import SURE, against_share
 from scheduler.context.lifecycle import lifecycle
 
 CERTAIN = math.log(100)  # nats; between that and 3 something is likely
-_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NAMED_HOURS = {0: "midnight", 12: "noon"}
 _AROUND = 1.5  # hours to either side
 _USUALLY = 0.5
 _ONE_DAY, _ONE_KIND = 0.6, 0.85  # of the visits around that hour
-_ITSELF = {
-    "vegetarian": ("takes neither meat nor fish", "take neither meat nor fish"),
-    "no_alcohol": ("takes no alcohol", "take no alcohol"),
-}
+
+
+class When(NamedTuple):
+    """A time of the week. `days`: a weekday such as `monday`, `weekdays` or `weekends`, None for all of them; `hours`:
+    around, noon, midnight, before, between or after, with the full local hours (0 to 24) that these need.
+    """
+
+    days: str | None
+    hours: str
+    begin: int | None = None
+    end: int | None = None
 
 
 class Fact(NamedTuple):
-    """One thing that is known. `times` of `of` are true counts, None where nothing was counted; `nats` the evidence."""
+    """One thing that is known: its topic, and the arguments of the sentence about it, each named for what it is.
+
+    `times` of `of` are true counts, None where nothing was counted; `nats` the evidence.
+    """
 
     topic: str
-    brand: str
-    person: str
+    args: dict[str, Any]
     times: int | None = None
     of: int | None = None
     nats: float | None = None
+
+    @property
+    def sure(self) -> str | None:
+        """`certain` or `likely`; None for what was seen or said, and so is no claim."""
+        return None if self.nats is None else "certain" if self.nats >= CERTAIN else "likely"
 
 
 class There(NamedTuple):
@@ -93,28 +94,19 @@ def facts(profile: Profile, around: Around) -> list[Fact]:
     return [fact for some in told for fact in some]
 
 
+def window(weekday: int, begin: int, end: int) -> When:
+    """Between two full hours on one day of every week."""
+    return When(_DAYS[weekday], "between", begin, end)
+
+
 def _lifecycle(profile: Profile, at: datetime) -> Iterator[Fact]:
     found = lifecycle(profile, at=at)
     if found is None:
         return
-    came = "1 visit" if found.visits == 1 else f"{found.visits} visits"
-    since = f"since {_day(found.first_at.date())} {found.first_at.year}"
-    gap = f", every {_span(found.mean_gap_days)}" if found.mean_gap_days else ""
-    ago = f"the last {_span(found.recency_days)} ago"
-    yield Fact(
-        "lifecycle",
-        f"{found.stage}: {came} {since}{gap}, {ago}",
-        f"We know of {came} of yours {since}, {ago}.",
-        found.visits,
-        found.visits,
-    )
-
-
-def _span(days: float) -> str:
-    if days < 2:
-        hours = round(days * 24)
-        return "1 hour" if hours == 1 else f"{hours} hours"
-    return f"{days:.0f} days" if days >= 10 else f"{days:.1f} days".replace(".0 ", " ")
+    args = {"stage": found.stage.value, "since": found.first_at.date(), "ago": found.recency_days}
+    if found.mean_gap_days:
+        args["gap"] = found.mean_gap_days
+    yield Fact("lifecycle", args, found.visits, found.visits)
 
 
 def _rhythm(profile: Profile, visits: Sequence[datetime]) -> Iterator[Fact]:
@@ -123,15 +115,8 @@ def _rhythm(profile: Profile, visits: Sequence[datetime]) -> Iterator[Fact]:
     found = _usual_time(visits)
     if found is None:
         return
-    when, times, of = *found, len(visits)
-    yield Fact(
-        "rhythm",
-        f"usually comes {when}: {times} of {of} visits, {_surely(profile.evidence)}",
-        f"You usually come {when}: {times} of {of} visits.",
-        times,
-        of,
-        profile.evidence,
-    )
+    when, times = found
+    yield Fact("rhythm", {"when": when}, times, len(visits), profile.evidence)
 
 
 def _orders(profile: Profile, orders: Sequence[datetime]) -> Iterator[Fact]:
@@ -139,15 +124,8 @@ def _orders(profile: Profile, orders: Sequence[datetime]) -> Iterator[Fact]:
     nats = profile.orders.evidence
     found = _usual_time(orders) if nats >= SURE and orders else None
     if found:
-        when, times, of = *found, len(orders)
-        yield Fact(
-            "order",
-            f"usually orders {when}: {times} of {of} orders, {_surely(nats)}",
-            f"You usually order {when}: {times} of {of} orders.",
-            times,
-            of,
-            nats,
-        )
+        when, times = found
+        yield Fact("order", {"when": when}, times, len(orders), nats)
 
 
 def _usual_store(profile: Profile, visits: Sequence[There]) -> Iterator[Fact]:
@@ -157,7 +135,7 @@ def _usual_store(profile: Profile, visits: Sequence[There]) -> Iterator[Fact]:
     (store_id, times), *_ = Counter(each.store_id for each in visits).most_common(1)
     nats = against_share(times, len(visits), _USUALLY)
     if times > _USUALLY * len(visits) and nats >= SURE:
-        yield _at_store(visits, store_id, "", times, len(visits), nats)
+        yield Fact("store", {"store": _name(visits, store_id)}, times, len(visits), nats)
 
 
 def _stores_by_hour(profile: Profile, visits: Sequence[There]) -> Iterator[Fact]:
@@ -170,46 +148,34 @@ def _stores_by_hour(profile: Profile, visits: Sequence[There]) -> Iterator[Fact]
         where, times = here.most_common(1)[0]
         of = sum(_cell(visit.at) == where for visit in visits)
         if times > max(_USUALLY, here.total() / len(visits)) * of:
-            yield _at_store(visits, each.store_id, f" {_part_of_week(where)}", times, of, nats)
+            args = {"store": _name(visits, each.store_id), "when": _part_of_week(where)}
+            yield Fact("store", args, times, of, nats)
 
 
-def _at_store(
-    visits: Sequence[There], store_id: str, when: str, times: int, of: int, nats: float
-) -> Fact:
-    name = next(each.name for each in reversed(visits) if each.store_id == store_id)
-    counted = f"{times} of {of} visits" + (" at that time" if when else "")
-    return Fact(
-        "store",
-        f"usually comes to {name}{when}: {counted}, {_surely(nats)}",
-        f"You usually come to {name}{when}: {counted}.",
-        times,
-        of,
-        nats,
-    )
+def _name(visits: Sequence[There], store_id: str) -> str:
+    """What the store is called now."""
+    return next(each.name for each in reversed(visits) if each.store_id == store_id)
 
 
 def _cell(at: datetime) -> int:
     return stores.cell(at.weekday(), at.hour)
 
 
-def _part_of_week(cell: int) -> str:
-    noon, afternoon, evening = (f"{hour}:00" for hour in stores.DAYPARTS)
-    daypart = (
-        f"before {noon}",
-        f"between {noon} and {afternoon}",
-        f"between {afternoon} and {evening}",
-        f"after {evening}",
-    )[cell % 4]
-    return f"{'at weekends' if cell >= 4 else 'on weekdays'} {daypart}"
+def _part_of_week(cell: int) -> When:
+    days = "weekends" if cell >= 4 else "weekdays"
+    edges = (None, *stores.DAYPARTS, None)
+    begin, end = edges[cell % 4], edges[cell % 4 + 1]
+    hours = "before" if begin is None else "after" if end is None else "between"
+    return When(days, hours, begin, end)
 
 
-def _usual_time(visits: Sequence[datetime]) -> tuple[str, int] | None:
-    """In words, when at least half of these visits were, and how many of them; None where there is no such time."""
+def _usual_time(visits: Sequence[datetime]) -> tuple[When, int] | None:
+    """When at least half of these visits were, and how many of them; None where there is no such time."""
     hour = _busiest(visits)
     days, counted = _when([at for at in visits if _apart(at, hour) <= _AROUND])
     if len(counted) < _USUALLY * len(visits):
         return None
-    return f"{days} {_hour(hour)}".strip(), len(counted)
+    return When(days, _NAMED_HOURS.get(hour, "around"), hour), len(counted)
 
 
 def _busiest(visits: Sequence[datetime]) -> int:
@@ -228,25 +194,17 @@ def _apart(at: datetime, hour: int) -> float:
     return min(away, 24 - away)
 
 
-def _when(near: Sequence[datetime]) -> tuple[str, Sequence[datetime]]:
+def _when(near: Sequence[datetime]) -> tuple[str | None, Sequence[datetime]]:
     """On which days most of these visits were, and those that were."""
     day, most = Counter(at.weekday() for at in near).most_common(1)[0]
     if most >= _ONE_DAY * len(near):
-        return f"on {_DAYS[day]}", [at for at in near if at.weekday() == day]
+        return _DAYS[day], [at for at in near if at.weekday() == day]
     weekdays = [at for at in near if at.weekday() < 5]
     if len(weekdays) >= _ONE_KIND * len(near):
-        return "on weekdays", weekdays
+        return "weekdays", weekdays
     if len(near) - len(weekdays) >= _ONE_KIND * len(near):
-        return "at weekends", [at for at in near if at.weekday() >= 5]
-    return "", near
-
-
-def _hour(hour: int) -> str:
-    return {12: "around noon", 0: "around midnight"}.get(hour, f"around {hour:02d}:00")
-
-
-def _surely(nats: float) -> str:
-    return "certain" if nats >= CERTAIN else "likely"
+        return "weekends", [at for at in near if at.weekday() >= 5]
+    return None, near
 
 
 def _likes(profile: Profile, around: Around) -> Iterator[Fact]:
@@ -255,21 +213,13 @@ def _likes(profile: Profile, around: Around) -> Iterator[Fact]:
     def of(table: Sequence[Liked], all_: Sequence[Liked]) -> tastes.Usual | None:
         return tastes.usual(known, table, lambda name: tastes.popularity(everybody, all_, name))
 
-    for topic, verb, found in (
-        ("item", "take", of(known.items, everybody.items)),
-        ("category", "take something of", of(known.categories, everybody.categories)),
+    for topic, found in (
+        ("item", of(known.items, everybody.items)),
+        ("category", of(known.categories, everybody.categories)),
     ):
         what = found and (around.name_of(found.name) if topic == "item" else found.name)
         if found and tastes.tellable(found.name, what):
-            counted = f"{found.times} of {found.orders} orders"
-            yield Fact(
-                topic,
-                f"usually {verb.replace('take', 'takes', 1)} {what}: {counted}, {_surely(found.nats)}",
-                f"You usually {verb} {what}: {counted}.",
-                found.times,
-                found.orders,
-                found.nats,
-            )
+            yield Fact(topic, {topic: what}, found.times, found.orders, found.nats)
 
 
 def _price(profile: Profile, around: Around) -> Iterator[Fact]:
@@ -281,14 +231,8 @@ def _price(profile: Profile, around: Around) -> Iterator[Fact]:
     away = (own.mean - all_.mean) / 1000
     nats = own.weight / 1000 * away * away / (2 * spread) - math.log(2)
     if nats > SURE:
-        than = "dearer" if away > 0 else "cheaper"
-        about = f"about {math.exp(own.mean / 1000):.2f} each"
-        yield Fact(
-            "price",
-            f"usually chooses what is {than} than others take, {about}, {_surely(nats)}",
-            f"You usually choose what is {than} than others take, {about}.",
-            nats=nats,
-        )
+        level = "dearer" if away > 0 else "cheaper"
+        yield Fact("price", {"level": level, "amount": math.exp(own.mean / 1000)}, nats=nats)
 
 
 def _never(profile: Profile, around: Around) -> Iterator[Fact]:
@@ -301,36 +245,17 @@ def _never(profile: Profile, around: Around) -> Iterator[Fact]:
         if tastes.tellable(each.name)
     }
     for found in tastes.never(tastes.as_of(profile.tastes, around.at), shares):
-        counted = f"0 of {found.orders} orders"
-        yield Fact(
-            "never",
-            f"never chose {found.name}: {counted}, {_surely(found.nats)}",
-            f"You never chose {found.name}: {counted}.",
-            0,
-            found.orders,
-            found.nats,
-        )
+        yield Fact("never", {"category": found.name}, 0, found.orders, found.nats)
 
 
 def _traits(profile: Profile, around: Around) -> Iterator[Fact]:
     declared = {plain(word) for word in (*around.customer.traits, *around.preferences.traits)}
-    habits = {rule.trait: rule.habit for rule in RULES}
     for each in traits.inferred(profile.traits, at=around.at):
         if each.trait in declared or denial(each.trait) in declared:
             continue
-        word = each.trait.replace("_", " ")
-        brand, person = _ITSELF.get(each.trait, (f"always takes {word}", f"always take {word}"))
-        counted = f"{each.orders} orders in a row on {each.days} days"
-        kept = "" if habits[each.trait] is Habit.ALWAYS else ", where others often do"
+        args = {"trait": each.trait, "denial": denial(each.trait), "days": each.days}
         nats = traits.evidence(each, at=around.at)
-        yield Fact(
-            "trait",
-            f"{brand}{kept}: {counted}, {_surely(nats)}",
-            f"You {person}: {counted}. If that is wrong, put `{denial(each.trait)}` among the traits of your preferences.",
-            each.orders,
-            each.orders,
-            nats,
-        )
+        yield Fact("trait", args, each.orders, each.orders, nats)
 
 
 def _cadence(profile: Profile, around: Around) -> Iterator[Fact]:
@@ -338,29 +263,12 @@ def _cadence(profile: Profile, around: Around) -> Iterator[Fact]:
     if found is None:
         return
     kept = occasions.settled(profile.occasions, today=around.today).kept
-    every = "every week" if found.period == 7 else f"every {found.period // 7} weeks"
-    last = f"the last on {_day(found.last)}"
-    yield Fact(
-        "cadence",
-        f"reserves {every}: {kept} reservations, {last}, {_surely(found.nats)}",
-        f"You reserve {every}: {kept} reservations, {last}.",
-        kept,
-        kept,
-        found.nats,
-    )
+    yield Fact("cadence", {"period": found.period, "last": found.last}, kept, kept, found.nats)
 
 
 def _yearly(profile: Profile, around: Around) -> Iterator[Fact]:
     for each in occasions.yearly((), profile.occasions, today=around.today):
-        yield Fact(
-            "occasion",
-            f"{each.kind} on {_day(each.day)}, as they said",
-            f"{each.kind} on {_day(each.day)}, as you said.",
-        )
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]}"
+        yield Fact("occasion", {"occasion": each.kind, "day": each.day})
 
 
 def money(amount: float, currency: str) -> str:

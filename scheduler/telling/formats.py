@@ -1,16 +1,27 @@
 """How arguments are written in a language: each argument's name says what it is. Pure."""
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
-from babel.dates import format_datetime, format_skeleton
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+)
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.units import format_unit
+
+from scheduler.context.words import When
+
+_IN_HOURS = 2  # days, below which a span is told in hours
 
 Say = Callable[..., str]  # a message by its name and arguments
 
@@ -45,6 +56,40 @@ class Formats:
         told = format_datetime(self._local(value), "medium", locale=self._locale)
         return told if self._zone else f"{told} UTC"
 
+    def long_date(self, value: date) -> str:
+        """Such as `9 May 2026`."""
+        return format_date(value, "long", locale=self._locale)
+
+    def day_of_year(self, value: date) -> str:
+        """Such as `9 May`."""
+        return format_skeleton("MMMMd", value, locale=self._locale)
+
+    def hour(self, value: int) -> str:
+        """A full hour of a local day, such as `09:00`; 24 is midnight."""
+        return format_time(time(value % 24), "short", locale=self._locale)
+
+    def span(self, days: float) -> str:
+        """Such as `31 hours`, `3.5 days` or `12 days`."""
+        if days < _IN_HOURS:
+            return self._unit(round(days * 24), "duration-hour", "long")
+        return self._unit(round(days, 0 if days >= 10 else 1), "duration-day", "long")
+
+    def ago(self, days: float) -> str:
+        """Such as `5 hours ago` or `3 days ago`; at least an hour."""
+        return format_timedelta(
+            -timedelta(days=max(days, 1 / 24)),
+            granularity="hour" if days < _IN_HOURS else "day",
+            threshold=math.inf,
+            add_direction=True,
+            locale=self._locale,
+        )
+
+    def when(self, value: When) -> str:
+        """Such as `on Mondays around 09:00`."""
+        dial = self._on_the_dial(value.end if value.begin is None else value.begin)
+        hours = self._say(f"hours.{value.hours}", begin=value.begin, end=value.end, count=dial)
+        return " ".join([self._say(f"days.{value.days}"), hours] if value.days else [hours])
+
     def metres(self, value: float) -> str:
         """Such as `290 m` or `1.2 km`."""
         if value < 1000:
@@ -53,6 +98,10 @@ class Formats:
 
     def money(self, value: float) -> str:
         return format_currency(value, self._currency, locale=self._locale)
+
+    def amount(self, value: float) -> str:
+        """Money of no named currency, with two digits after the point."""
+        return format_decimal(value, format="#,##0.00", locale=self._locale)
 
     def percent(self, share: float) -> str:
         """With one digit after the point below a tenth."""
@@ -118,19 +167,25 @@ class Formats:
             return self._say(f"slot.{day}", hours=hours.replace("-", "–"))
         return self._say(f"{kind}.{piece.replace(' ', '_')}") if kind else piece
 
-    def _unit(self, value: float, unit: str) -> str:
+    def _unit(self, value: float, unit: str, length: Literal["short", "long"] = "short") -> str:
         exact = int(value) if float(value).is_integer() else value
-        return format_unit(exact, unit, "short", locale=self._locale)
+        return format_unit(exact, unit, length, locale=self._locale)
 
     def _local(self, value: str) -> datetime:
         at = datetime.fromisoformat(value)
         return at.astimezone(self._zone) if self._zone else at
 
     def _skeleton(self, value: str, day: str) -> str:
-        short = self._locale.time_formats["short"].pattern
-        skeleton = f"{day}hm" if "a" in short else f"{day}Hm"
+        skeleton = f"{day}hm" if self._halves_days() else f"{day}Hm"
         told = format_skeleton(skeleton, self._local(value), locale=self._locale)
         return told if self._zone else f"{told} UTC"
+
+    def _halves_days(self) -> bool:
+        return "a" in self._locale.time_formats["short"].pattern
+
+    def _on_the_dial(self, hour: int | None) -> int | None:
+        """The number that an hour is written with, since Spanish says `la 1:00` and `las 2:00`."""
+        return hour if hour is None or not self._halves_days() else hour % 12 or 12
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
@@ -192,7 +247,19 @@ _BY_NAME: dict[str, Callable[[Formats, Any], str]] = {
     ),
     **dict.fromkeys(("before", "after"), Formats.percent),
     **dict.fromkeys(("draw", "holdout", "propensity"), Formats.share),
-    **dict.fromkeys(("got", "count", "times", "fitted"), Formats.number),
+    **dict.fromkeys(("got", "count", "times", "fitted", "days"), Formats.number),
+    "amount": Formats.amount,
+    "since": Formats.long_date,
+    **dict.fromkeys(("day", "last"), Formats.day_of_year),
+    **dict.fromkeys(("begin", "end"), Formats.hour),
+    "gap": Formats.span,
+    "ago": Formats.ago,
+    "when": Formats.when,
+    "period": lambda of, days: of._say("every.weeks", count=days // 7),
+    "sure": lambda of, value: of._say(f"sure.{value}"),
+    "stage": lambda of, value: of._say(f"stage.{value}"),
+    "level": lambda of, value: of._say(f"level.{value}"),
+    "trait": lambda of, value: of._say(f"trait.{value}"),
     **dict.fromkeys(("words",), Formats.any_of),
     **dict.fromkeys(("liked",), Formats.all_of),
     "purpose": lambda of, value: of._say(f"purpose.{value}"),

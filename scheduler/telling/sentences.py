@@ -1,4 +1,7 @@
-"""Makes sentences of stored reasons, for an audience and in a language. Deterministic; no word is made anywhere else."""
+"""Makes sentences of stored reasons, and of what is known of a person, for an audience and in a language.
+
+Deterministic; no word is made anywhere else.
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -10,6 +13,7 @@ from babel import Locale
 
 from domain.decisions import Reason
 from domain.values import Value
+from scheduler.context.words import Fact
 from scheduler.telling.catalogue import Message, catalogue, locale_of
 from scheduler.telling.formats import Formats
 
@@ -70,6 +74,12 @@ class Voice:
     def say(self, key: str, /, **given: Any) -> str:
         """The message of this name, spoken to the audience; the bare end of its name where there is none."""
         return self._made((key,), given) or key.rpartition(".")[2]
+
+    def known(self, fact: Fact) -> str:
+        """What is known of a person in a sentence, with its counts; for the brand also with how sure it is."""
+        key = f"known.{fact.topic}"
+        given = {"times": fact.times, "count": fact.of, "sure": fact.sure, **fact.args}
+        return self._made((key, f"{key}.bare"), given) or fact.topic
 
     def at(self, time: datetime, zone: str | None = None) -> str:
         """A time with its date, in UTC where no zone is named."""
@@ -159,7 +169,9 @@ class Voice:
         formats = Formats(self.locale, self.say, given)
         told = {name: formats.written(name, given[name]) for name in message.places}
         text = message.one if self._is_one(given.get("count")) else message.other
-        return text.format_map(told)
+        said = text.format_map(told)
+        # One full stop also after what ends in one, such as the hour `2:00 p.m.`
+        return said[:-1] if text.endswith("}.") and said.endswith("..") else said
 
     def _is_one(self, count: Any) -> bool:
         if not isinstance(count, int | float):

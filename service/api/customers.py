@@ -12,7 +12,7 @@ from domain.errors import Stale
 from domain.ledger import Statement
 from domain.people import Customer
 from scheduler import profiles as learning
-from scheduler.telling.sentences import Audience
+from scheduler.telling.sentences import Audience, Voice
 from service import known, whereabouts
 from service.api.consents import answer
 from service.api.me import decisions_page, exported
@@ -29,7 +29,7 @@ from service.schemas.customer_consents import BackendStatementsSchema
 from service.schemas.customers import CustomerSchema, KnownCustomerSchema
 from service.schemas.history import BrandDecisionPageSchema, DecisionsQuery, TimelineEntrySchema
 from service.schemas.me import ErasureReceiptSchema, ExportSchema
-from service.schemas.telling import ToldPageQuery
+from service.schemas.telling import LocaleQuery, ToldPageQuery
 from service.settling import Settling
 from service.speaking import voice, with_words
 from storage import consents, customers, places, stores, timeline
@@ -98,15 +98,18 @@ def _edit(blp: Blueprint, parts: Parts, auth: Authenticator) -> None:
 def _one(blp: Blueprint, parts: Parts, auth: Authenticator, settling: Settling) -> None:
     @blp.get("/<external_id>")
     @auth.secret(Scope.READ, Scope.ADMIN)
+    @blp.arguments(LocaleQuery, location="query")
     @blp.response(200, KnownCustomerSchema)
     @blp.doc(operationId="get_customer")
-    def get_customer(external_id: str, principal: Principal) -> Any:
+    def get_customer(query: dict[str, Any], external_id: str, principal: Principal) -> Any:
+        """A customer, with what was learned of them in words."""
+        now, speaking = parts.clock.now(), voice(Audience.MARKETER)
         with parts.database.read() as tx:
             customer = _find(tx, external_id, principal)
             shown = {
                 **msgspec.structs.asdict(customer),
-                "places": _places(tx, customer, parts.clock.now()),
-                "profile": known.to_the_brand(tx, customer, now=parts.clock.now()),
+                "places": _places(tx, customer, speaking, now),
+                "profile": known.to_the_brand(tx, customer, speaking, now=now),
             }
         return shown, 200, etag(customer.revision)
 
@@ -204,10 +207,12 @@ def _find(tx: Transaction, external_id: str, principal: Principal) -> Customer:
     )
 
 
-def _places(tx: Transaction, customer: Customer, now: datetime) -> list[dict[str, Any]]:
+def _places(
+    tx: Transaction, customer: Customer, speaking: Voice, now: datetime
+) -> list[dict[str, Any]]:
     found = places.get(tx, customer.id)
     near = stores.of_brand(tx, customer.brand_id) if found.haunts else ()
-    return whereabouts.to_the_brand(found, near, on=now.date())
+    return whereabouts.to_the_brand(found, near, speaking, on=now.date())
 
 
 def _statements(body: dict[str, Any], now: datetime) -> list[Statement]:

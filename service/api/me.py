@@ -43,9 +43,11 @@ def blueprint(parts: Parts, auth: Authenticator) -> Blueprint:
 
     @blp.get("")
     @auth.device
+    @blp.arguments(LocaleQuery, location="query")
     @blp.response(200, MeSchema)
     @blp.doc(operationId="get_me")
-    def get_me(principal: Principal) -> dict[str, Any]:
+    def get_me(query: dict[str, Any], principal: Principal) -> dict[str, Any]:
+        """What is known of the person who asks, in their language."""
         with parts.database.read() as tx:
             return _known(tx, principal, parts)
 
@@ -134,15 +136,16 @@ def _known(tx: Transaction, principal: Principal, parts: Parts) -> dict[str, Any
     wheel = profiles.brand_wheels(tx, [principal.brand_id]).get(principal.brand_id, Wheel())
     customer, profile = customers.by_id(tx, customer_id), profiles.get(tx, customer_id)
     where = contexts.whereabouts(tx, [customer_id]).get(customer_id)
+    speaking = voice(Audience.CUSTOMER, *locales(tx, customer_id))
     return {
         "customer_id": customer_id,
         "customer": customer,
         "consents": current(consents.current(tx, customer_id)),
         "preferences": shown(tx, customer_id, now),
         "devices": len(devices.of_customer(tx, customer_id)),
-        "habits": habits(profile, wheel, now=now),
-        "known": to_the_person(tx, customer, profile, now=now),
-        "places": whereabouts.to_the_person(places.get(tx, customer_id), on=now.date()),
+        "habits": habits(profile, wheel, speaking, now=now),
+        "known": to_the_person(tx, customer, profile, speaking, now=now),
+        "places": whereabouts.to_the_person(places.get(tx, customer_id), speaking, on=now.date()),
         "last_position": {"stored": bool(where), "occurred_at": where and where.occurred_at},
         "stored": personal.counts(tx, customer_id),
     }

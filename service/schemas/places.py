@@ -8,7 +8,7 @@ class ClaimSchema(ma.Schema):
 
     kind = ma.fields.Enum(PlaceKind, by_value=True)
     sentence = ma.fields.Str(
-        metadata={"example": "works around here on weekdays: 14 of 17 weekdays, certain"}
+        metadata={"example": "You work around here on weekdays: 14 of 17 weekdays."}
     )
     seen = ma.fields.Int(metadata={"description": "nights or weekdays there, fading within weeks"})
     of = ma.fields.Int(metadata={"description": "of so many on which the phone was seen at all"})
@@ -55,4 +55,7 @@ class ReachedStoreSchema(ma.Schema):
 class BrandClaimSchema(ClaimSchema):
     """As the brand reads it: the stores within 5 km, and not where the place is."""
 
+    sentence = ma.fields.Str(
+        metadata={"example": "works around here on weekdays: 14 of 17 weekdays, certain"}
+    )
     stores = ma.fields.List(ma.fields.Nested(ReachedStoreSchema))

@@ -118,7 +118,7 @@ def test_people_who_work_near_a_store_are_reached_before_they_order(chain: Chain
 
     known = near.api.get("/v1/me")["places"]
     assert {each["kind"] for each in known["claimed"]} == {"home", "workplace"}
-    assert any("works around here on weekdays" in each["sentence"] for each in known["claimed"])
+    assert any("You work around here on weekdays" in each["sentence"] for each in known["claimed"])
     assert private.api.get("/v1/me")["places"] is None
     assert private.api.get("/v1/me")["stored"]["places"] == 0
 

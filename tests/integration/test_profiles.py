@@ -25,6 +25,8 @@ from domain.people import (
 )
 from scheduler import events, loading
 from scheduler.profiles import refresh
+from scheduler.telling.sentences import Audience as Reader
+from scheduler.telling.sentences import Voice
 from service import known
 from storage import customers, items, profiles, stores, tastes, visits
 from storage.engine import Database, Transaction
@@ -91,7 +93,7 @@ class Shop(Stage):
     def facts(self, name: str) -> dict[str, str]:
         with self.database.read() as tx:
             who = customers.get(tx, brand_id=self.brand.id, mode=Mode.LIVE, external_id=name)
-            told = known.to_the_brand(tx, who, now=self.clock.now())
+            told = known.to_the_brand(tx, who, Voice(Reader.MARKETER), now=self.clock.now())
         return {fact["topic"]: fact["sentence"] for fact in told["facts"]} if told else {}
 
     def expected_at(self, device: Device, at: datetime) -> str | None:

@@ -14,6 +14,7 @@ from domain.decisions import Outcome
 from domain.ids import new_id
 from domain.messages import POST_STARTS_WITHIN_S, DeliveryStatus
 from domain.people import Profile, Purpose, Wheel
+from scheduler.telling.sentences import Audience, Voice
 from service.known import habits
 from storage import profiles
 from tests.integration.conftest import Caller, Install, World, statement
@@ -103,13 +104,15 @@ def test_a_habit_is_told_only_beyond_its_evidence(clock: ManualClock) -> None:
     known = Profile(visits=9, wheel=wednesdays, first_at=clock.now(), last_at=clock.now())
     sure = msgspec.structs.replace(known, evidence=3.0)
     unsure = msgspec.structs.replace(known, evidence=2.99)
-    told, kept = habits(sure, Wheel(), now=clock.now()), habits(unsure, Wheel(), now=clock.now())
+    voice = Voice(Audience.CUSTOMER)
+    told = habits(sure, Wheel(), voice, now=clock.now())
+    kept = habits(unsure, Wheel(), voice, now=clock.now())
     assert told is not None
     assert kept is not None
     assert told["sentence"] == "You usually come on Wednesdays between 11:00 and 14:00."
     assert kept["sentence"] == "9 visits are known, which is not enough to call anything a habit."
     assert (told["claimed"], kept["claimed"]) == (True, False)
-    assert habits(Profile(), Wheel(), now=clock.now()) is None
+    assert habits(Profile(), Wheel(), voice, now=clock.now()) is None
 
 
 def test_the_habits_of_a_person_are_shown_to_them(world: World) -> None:

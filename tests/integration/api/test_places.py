@@ -58,7 +58,7 @@ def test_the_person_reads_all_that_is_stored_in_their_words(world: World, anna: 
     claimed: dict[str, Any] = {each["kind"]: each for each in told["claimed"]}
     work = claimed["workplace"]
     assert work["sentence"] == (
-        f"works around here on weekdays: {work['seen']} of {work['of']} weekdays, certain"
+        f"You work around here on weekdays: {work['seen']} of {work['of']} weekdays."
     )
     assert work["days"] == 14
     middle = centre_of(cell_of(*WORK))
@@ -82,6 +82,10 @@ def test_the_brand_reads_whom_it_may_reach_and_not_where_they_are(
     known = {each["kind"]: each for each in answer.json["places"]}
     assert known["workplace"]["stores"] == [{"store": "kallio", "distance_m": 1000.0}]
     assert known["home"]["stores"] == []
+    home = known["home"]
+    assert home["sentence"] == f"lives around here: {home['seen']} of {home['of']} nights, certain"
+    told = world.admin.get("/v1/customers/anna?locale=de").json["places"]
+    assert told[0]["sentence"].startswith("wohnt hier in der Gegend: ")
     assert "latitude" not in answer.text
     assert "area" not in answer.text
     assert "cell" not in answer.text

@@ -1,6 +1,9 @@
 """What was learned of a person, as the brand and the person read it."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from domain.ids import new_id
 from domain.people import Purpose
@@ -9,9 +12,9 @@ from tests.integration.conftest import Install, World
 LEARNED = (Purpose.PUSH, Purpose.HABITS, Purpose.PURCHASES)
 
 
-def _regular(world: World) -> Install:
+def _regular(world: World, **more: Any) -> Install:
     """Somebody who has had soup at noon (Helsinki) on fourteen workdays and came in on three weekend evenings."""
-    device = world.device(*LEARNED, customer_token=world.customer_token("anna"))
+    device = world.device(*LEARNED, customer_token=world.customer_token("anna"), **more)
     monday = world.clock.now() - timedelta(days=30)
     assert (monday.weekday(), monday.hour) == (0, 9)
     noons = [monday + timedelta(days=7 * week + day) for week in range(3) for day in range(5)][:14]
@@ -48,6 +51,50 @@ def test_the_brand_reads_a_habit_with_its_evidence_and_the_person_in_their_own_w
     mine = {fact["topic"]: fact["sentence"] for fact in device.get("/v1/me").json["known"]}
     assert mine["rhythm"] == "You usually come on weekdays around noon: 14 of 17 visits."
     assert mine["lifecycle"].startswith("We know of 17 visits of yours since 6 April 2026")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "said"),
+    [
+        ("", {}, "Käytte yleensä arkisin noin klo 12: 17 käynnistä 14."),
+        ("", {"Accept-Language": "de-AT, en;q=0.5"}, "Sie kommen meist werktags gegen Mittag"),
+        ("?locale=es", {"Accept-Language": "de"}, "Usted suele venir entre semana hacia el"),
+        ("?locale=xx", {"Accept-Language": "zh"}, "Käytte yleensä arkisin noin klo 12"),
+        ("?locale=en", {}, "You usually come on weekdays around noon: 14 of 17 visits."),
+    ],
+)
+def test_a_person_reads_what_is_known_in_the_language_they_ask_for_or_their_phone_speaks(
+    world: World, query: str, headers: dict[str, str], said: str
+) -> None:
+    device = _regular(world, locale="fi-FI")
+    me = device.get(f"/v1/me{query}", headers=headers).json
+    [rhythm] = [fact["sentence"] for fact in me["known"] if fact["topic"] == "rhythm"]
+    assert rhythm.startswith(said)
+    begins = said.split(maxsplit=1)[0]
+    assert me["habits"]["sentence"].startswith(begins)
+
+
+def test_a_person_without_a_phone_that_tells_is_told_in_the_language_of_their_record(
+    world: World,
+) -> None:
+    world.admin.put("/v1/customers/anna", {"locale": "fr"})
+    known = _regular(world).get("/v1/me").json["known"]
+    assert known[0]["sentence"].startswith("Nous connaissons 17 visites")
+
+
+def test_a_brand_reads_what_is_known_in_its_own_language_and_not_in_the_persons(
+    world: World,
+) -> None:
+    _regular(world, locale="fi-FI")
+    for query, headers, said in (
+        ("", {}, "usually comes on weekdays around noon"),
+        ("?locale=fr", {}, "vient en général en semaine vers midi"),
+        ("", {"Accept-Language": "de"}, "kommt meist werktags gegen Mittag"),
+    ):
+        shown = world.admin.get(f"/v1/customers/anna{query}", headers=headers).json["profile"]
+        told = {fact["topic"]: fact["sentence"] for fact in shown["facts"]}
+        assert told["rhythm"].startswith(said)
+        assert shown["lifecycle"]["stage"] == "slipping"
 
 
 def test_an_export_shows_every_stored_number_by_its_name(world: World) -> None:

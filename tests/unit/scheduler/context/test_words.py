@@ -1,4 +1,4 @@
-"""What may be said of a person: true counts, only beyond the evidence, in words for each reader."""
+"""What may be said of a person: true counts, only beyond the evidence; in English words for each reader."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ from scheduler.context.evidence import day_of
 from scheduler.context.profile import with_visit
 from scheduler.context.tastes import with_order
 from scheduler.context.words import Around, Fact, There, facts
+from tests.words import known_to_the_brand, known_to_the_person
 
 MONDAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ANNA = Customer(id="c", brand_id="b", mode=Mode.LIVE)
@@ -92,8 +93,8 @@ def test_a_rhythm_is_told_by_days_and_hour(
     visits: list[datetime], sentence: str, counts: tuple[int, int]
 ) -> None:
     fact = told(Profile(visits=len(visits), evidence=5.0), visits)["rhythm"]
-    assert (fact.brand, (fact.times, fact.of)) == (sentence, counts)
-    assert fact.person.startswith("You usually come ")
+    assert (known_to_the_brand(fact), (fact.times, fact.of)) == (sentence, counts)
+    assert known_to_the_person(fact).startswith("You usually come ")
 
 
 def test_a_rhythm_below_its_evidence_is_not_told() -> None:
@@ -115,7 +116,7 @@ def test_counts_are_of_visits_that_there_were(gaps: list[int]) -> None:
     fact = told(profile, visits).get("rhythm")
     if fact and fact.times and fact.of:
         assert len(visits) / 2 <= fact.times <= fact.of == len(visits)
-        assert f"{fact.times} of {fact.of} visits" in fact.brand
+        assert f"{fact.times} of {fact.of} visits" in known_to_the_brand(fact)
 
 
 def at_store(name: str, times: Sequence[datetime]) -> list[There]:
@@ -131,8 +132,10 @@ def of_stores(*nats: float) -> Profile:
 def test_a_time_for_orders_is_told_beyond_its_evidence() -> None:
     ordered = noons(4, 11, 18, 25, 32, 33, hour=11)
     fact = told(Profile(orders=Orders(evidence=5.0)), orders=ordered)["order"]
-    assert fact.brand == "usually orders on Fridays around 11:00: 5 of 6 orders, certain"
-    assert fact.person == "You usually order on Fridays around 11:00: 5 of 6 orders."
+    assert (
+        known_to_the_brand(fact) == "usually orders on Fridays around 11:00: 5 of 6 orders, certain"
+    )
+    assert known_to_the_person(fact) == "You usually order on Fridays around 11:00: 5 of 6 orders."
     assert told(Profile(orders=Orders(evidence=2.9)), orders=ordered) == {}
 
 
@@ -145,8 +148,8 @@ def test_a_store_is_told_with_the_part_of_the_week_that_tells_it() -> None:
     visits = sorted([*lunches, *others], key=lambda visit: visit.at)
     fact = told(of_stores(6.0, 1.0), at_stores=visits)["store"]
     said = "on weekdays between 11:00 and 14:00: 12 of 12 visits at that time"
-    assert fact.brand == f"usually comes to Kallio {said}, certain"
-    assert fact.person == f"You usually come to Kallio {said}."
+    assert known_to_the_brand(fact) == f"usually comes to Kallio {said}, certain"
+    assert known_to_the_person(fact) == f"You usually come to Kallio {said}."
     assert (
         told(of_stores(3.6, 1.0), at_stores=visits) == {}
     )  # less than 3 nats once two are looked at
@@ -155,7 +158,7 @@ def test_a_store_is_told_with_the_part_of_the_week_that_tells_it() -> None:
 def test_a_usual_store_is_told_of_who_knows_more_than_one() -> None:
     visits = [*at_store("Kallio", noons(*range(14))), *at_store("Kamppi", noons(20, 21))]
     fact = told(of_stores(0.0, 0.0), at_stores=visits)["store"]
-    assert fact.brand == "usually comes to Kallio: 14 of 16 visits, likely"
+    assert known_to_the_brand(fact) == "usually comes to Kallio: 14 of 16 visits, likely"
     assert told(of_stores(0.0), at_stores=visits) == {}
     assert told(of_stores(0.0, 0.0), at_stores=visits[8:]) == {}
 
@@ -173,9 +176,9 @@ def test_tastes_are_told_against_what_others_take() -> None:
         categories=(Liked(name="cake", weight=70_000), Liked(name="drinks", weight=60_000)),
     )
     found = told(Profile(tastes=known), everybody=Everybody(tastes=others))
-    assert found["item"].brand == "usually takes Tea: 8 of 8 orders, certain"
-    assert found["item"].person == "You usually take Tea: 8 of 8 orders."
-    assert found["never"].person == "You never chose cake: 0 of 8 orders."
+    assert known_to_the_brand(found["item"]) == "usually takes Tea: 8 of 8 orders, certain"
+    assert known_to_the_person(found["item"]) == "You usually take Tea: 8 of 8 orders."
+    assert known_to_the_person(found["never"]) == "You never chose cake: 0 of 8 orders."
     assert told(Profile(tastes=known)) == {}
 
 
@@ -212,9 +215,10 @@ def test_a_trait_is_told_with_how_to_deny_it_and_falls_silent_where_it_was() -> 
     leaning = Leaning(trait="decaf", nats=700, orders=12, days=9, day=TODAY)
     profile = Profile(traits=(leaning,))
     assert (
-        told(profile)["trait"].brand == "always takes decaf: 12 orders in a row on 9 days, certain"
+        known_to_the_brand(told(profile)["trait"])
+        == "always takes decaf: 12 orders in a row on 9 days, certain"
     )
-    assert "`not_decaf`" in told(profile)["trait"].person
+    assert "`not_decaf`" in known_to_the_person(told(profile)["trait"])
     assert told(profile, said=["not_decaf"]) == {}
     declared = msgspec.structs.replace(ANNA, traits=("decaf",))
     assert told(profile, customer=declared) == {}
