@@ -4,7 +4,7 @@ from scheduler.context.lifecycle import Stage
 
 
 class FactSchema(ma.Schema):
-    """One thing that is known beyond its evidence; a person's own words for it differ from the brand's."""
+    """One thing that is known beyond its evidence, in the reader's language; a person reads other words than the brand."""
 
     topic = ma.fields.Str(
         metadata={

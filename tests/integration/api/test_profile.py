@@ -97,6 +97,14 @@ def test_a_brand_reads_what_is_known_in_its_own_language_and_not_in_the_persons(
         assert shown["lifecycle"]["stage"] == "slipping"
 
 
+def test_the_reference_names_the_language_as_a_parameter(world: World) -> None:
+    paths = world.nobody.get("/openapi.json").json["paths"]
+    told = paths["/v1/me/decisions/{decision_id}"]["get"]["parameters"]
+    [wanted] = [each for each in told if each.get("name") == "locale"]
+    for path in ("/v1/me", "/v1/customers/{external_id}"):
+        assert wanted in paths[path]["get"]["parameters"]
+
+
 def test_an_export_shows_every_stored_number_by_its_name(world: World) -> None:
     device = _regular(world)
     [row] = device.get("/v1/me/export").json["data"]["profiles"]
