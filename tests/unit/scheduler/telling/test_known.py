@@ -10,8 +10,9 @@ from domain.haunts import PlaceKind
 from domain.traits import TRAITS, denial
 from scheduler.context.lifecycle import Stage
 from scheduler.context.words import Fact, When, window
-from scheduler.telling.catalogue import LANGUAGES
+from scheduler.telling.catalogue import LANGUAGES, catalogue
 from scheduler.telling.sentences import Audience, Voice
+from service.schemas.profiles import FactSchema
 from tests.words import known_to_the_brand, known_to_the_person
 
 NOON = When("weekdays", "noon", 12)
@@ -224,6 +225,14 @@ LOOKS_UNFILLED = re.compile(r"\{(?!soup)|(?<!soup)\}|None|\.you|\bknown\b|^\w+$"
 
 def told(language: str, audience: Audience, fact: Fact) -> str:
     return " ".join(Voice(audience, [language]).known(fact).split())
+
+
+def test_the_table_has_every_topic() -> None:
+    told = {key.split(".")[1] for key in catalogue("en") if key.startswith("known.")}
+    topics = told - {"habit", "no_habit"} - set(PlaceKind)
+    assert {fact.topic for fact, _, _ in ENGLISH} == topics
+    field: Any = FactSchema().fields["topic"]
+    assert set(field.metadata["description"].split(", ")) == topics
 
 
 @pytest.mark.parametrize(("fact", "brand", "person"), ENGLISH)
