@@ -1,1 +1,1 @@
-"""Decisions in words: the stored reasons, told to a customer, a marketer or an auditor, in their language."""
+"""Decisions and what is known of a person in words, told to a customer, a marketer or an auditor in their language."""
