@@ -1,8 +1,7 @@
 """Which option is drawn where a brand explores, and how probable that was. Pure: the seed alone decides.
 
 Two lots: with the share `floor` every option is as likely as every other, silence included. Else what is believed is sampled
-at 0.3 of its standard deviation and the greatest gain wins, silence where none is above 0; the doubt that is not sampled draws
-the chance towards ½, as in the score. Full Thompson sampling would
+at 0.3 of its standard deviation and the greatest gain wins, silence where none is above 0. Full Thompson sampling would
 spend the few answers of each person on exploring, and none at all can fall silent for ever (`docs/deciding.md`).
 
 The probability of what the sampling picks has no closed form. It is counted: the same sampling is repeated for a fixed number
@@ -25,7 +24,6 @@ Option = TypeVar("Option")
 SAMPLED_SD = 0.3
 DRAWS = 64
 _EACH = np.arange(DRAWS)
-_PI_8 = math.pi / 8
 # What is stored of a propensity lies between these, so that a weight of 1/propensity stays small.
 LEAST, MOST = 0.05, 0.95
 # Numbers made anew for each decision would cost more than all the rest of it.
@@ -77,8 +75,7 @@ class Lots:
         # Options by draws: what is done to rows this long costs a third of the same done to columns.
         normal = np.ascontiguousarray(_normals(self._seed, len(odds) + 1).T)
         off = np.sqrt(shared) * normal[-1] + np.sqrt(own) * normal[:-1]
-        rest = np.sqrt(1 + _PI_8 * (1 - SAMPLED_SD**2) * (shared + own))
-        after = before + (1 - before) / (1 + np.exp(-(odds + SAMPLED_SD * off) / rest))
+        after = before + (1 - before) / (1 + np.exp(-(odds + SAMPLED_SD * off)))
         gains = (after - before) * margin - after * discount + fixed
         best: NDArray[np.intp] = gains.argmax(axis=0)
         return np.where(gains[best, _EACH] > 0, best, len(odds))

@@ -2,11 +2,10 @@
 
     P₀    = p₀ + σ(a) − max(p₀, floor)                            the visit that comes anyway
     a     = logit(max(p₀, floor)) + Σ learned of silences
-    q     = σ((Σ written log-odds + Σ learned of pushes) / √(1 + π s²/8))    the visit that only the push brings
+    q     = σ(Σ written log-odds + Σ learned of pushes)           the visit that only the push brings
     P     = P₀ + (1 − P₀) q                                       the visit if the offer is said
     gain  = (P − P₀) · margin − P · discount + worth − φ
 
-s² is the variance of what was learned: an uncertain chance is drawn towards ½, as learning reckons it too (MacKay 1992).
 p₀ is the visit that comes anyway, by the person's own rhythm; 0 for a person nobody knows yet. So a discount that
 only subsidises a visit that comes anyway loses money and silence wins. φ is the price of the interruption for this
 person: the policy's, times how much likelier than others they are to leave, and what one of the week's pushes is worth at
@@ -26,7 +25,7 @@ from domain.model import TermName
 from domain.offers import About, Offer, OfferKind
 from domain.policy import Policy
 from domain.values import Value
-from scheduler.learn.response import moderation, sigmoid
+from scheduler.learn.response import sigmoid
 from scheduler.learn.terms import Reader, Terms, distance_of, leaving
 
 _CAUSES = {
@@ -51,7 +50,7 @@ LEAVES_ONE_IN = 200  # pushes: the odds of a withdrawal that the policy's price 
 class Model(Value):
     """The weights in log-odds, and what an offer without a margin is worth to its reader, in the policy's currency."""
 
-    revision: int = 5
+    revision: int = 4
     base: float = -2.4  # of a visit that only the push brings
     floor: float = 0.02  # the least p₀ in the odds, so that an unknown person can be won at all
     cause: dict[Cause, float] = msgspec.field(default_factory=_CAUSES.copy)
@@ -115,8 +114,7 @@ class Scale:
         own = self._terms.of(offer, candidate)
         mean, variance = self._reader.sum(own)
         odds, learned = sum(written.values()), self._shared[0] + mean
-        brings = sigmoid((odds + learned) / moderation(self._shared[1] + variance))
-        after = before + (1 - before) * brings
+        after = before + (1 - before) * sigmoid(odds + learned)
         value, price = offer.body.value, self._price * self._unfitness(own)
         fixed = model.worth.get(offer.body.kind, 0.0) - price - self.reserve
         return Score(

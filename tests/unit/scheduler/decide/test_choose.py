@@ -16,9 +16,6 @@ from domain.policy import Caps, Policy
 from scheduler.decide import choose
 from scheduler.decide.choose import Verdict
 from scheduler.decide.score import Model
-from scheduler.learn.response import Response
-from scheduler.learn.terms import Terms
-from scheduler.learned import first_spreads
 from tests.unit.scheduler.decide.makers import NOON, candidate, context, offer, policy
 from tests.words import to_the_brand, to_the_person
 
@@ -70,25 +67,6 @@ def test_a_discount_as_large_as_the_margin_is_not_worth_it(discount: float) -> N
 def test_a_visit_that_comes_anyway_is_not_subsidised() -> None:
     verdict = decide(among(SOUP, likely=Likely(p_visit=0.9)), SOUP)
     assert [reason.code for reason in verdict.reasons] == ["not_worth_it"]
-
-
-@pytest.mark.parametrize("answers", [(), (1.0,), (0.0,) * 12, (1.0, 0.0, 0.0) * 9])
-def test_a_choice_reckons_with_the_chance_that_learning_foretells(
-    answers: tuple[float, ...],
-) -> None:
-    """What is not known yet draws both towards ½: a choice that went by the mean alone took the new for worse than it is."""
-    response, at = Response({}, first_spreads()), among(SOUP)
-    terms = (*Terms(at).shared, *Terms(at).of(SOUP, candidate(SOUP)))
-    odds = decide(at, SOUP).odds
-    for answer in answers:
-        response.update(terms, answer, offset=odds)
-    learned: dict[str, dict[str, tuple[float, float]]] = {}
-    for term in terms:
-        known = response.belief(term)
-        learned.setdefault(term.group, {})[term.value] = (known.mean, known.variance)
-    verdict = decide(among(SOUP, learned=Learned(terms=learned)), SOUP)
-    foretold = response.predict(terms, offset=odds).p
-    assert value(verdict, "p:after") == pytest.approx(foretold)
 
 
 def test_an_interruption_dearer_than_the_gain_is_spared() -> None:
