@@ -37,7 +37,7 @@ run: setup ## start the demo: the service, the loop, a local FCM emulator and a 
 
 # The tests start the command a hundred times: bytecode is kept, also where the machine says otherwise.
 test: check ## lint, types, import contracts, then every test (ARGS="-k consent")
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -n $(WORKERS) $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 chaos: setup ## kill engines and senders all along 5,000 messages; none may be posted twice
 	@CHAOS_MESSAGES=5000 $(VENV)/python -m pytest -q -s tests/acceptance/test_chaos.py $(ARGS)
