@@ -22,7 +22,7 @@ environment: interpreter
 	@rm -f .venv/.state
 	@$(VENV)/python -c 'import pip' 2>/dev/null || { echo "Creating .venv/ with $$($(PYTHON) -V)"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing the locked packages into .venv/ (a few minutes the first time)"
-	@$(VENV)/python -m pip --disable-pip-version-check install --require-hashes -r requirements/dev.lock
+	@$(VENV)/python -m pip --disable-pip-version-check install --no-compile --require-hashes -r requirements/dev.lock
 	@$(VENV)/python -m pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps --editable .
 	@$(STATE) > .venv/.state
 	@echo "Ready: $(VENV)/whenabouts"
@@ -32,10 +32,10 @@ interpreter:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) -V 2>&1) is too old: Whenabouts needs 3.11 or newer; name one with 'make setup PYTHON=python3.12'." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks venv or ensurepip: on Debian and Ubuntu install python3-venv." >&2; exit 1; }
 
+# Bytecode is made of what is used, and kept, also where the machine says otherwise: making it of all packages takes 20 s.
 run: setup ## start the demo: the service, the loop, a local FCM emulator and a small town (ARGS="--speed 60")
-	@$(VENV)/whenabouts demo $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/whenabouts demo $(ARGS)
 
-# The tests start the command a hundred times: bytecode is kept, also where the machine says otherwise.
 test: check ## lint, types, import contracts, then every test (ARGS="-k consent")
 	@PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 

@@ -25,7 +25,7 @@ from tests.integration.conftest import Caller, Install, statement
 ENDING = {"erase_me", "sign_out_device"}  # each spends the credential it is called with
 HERE = {"latitude": 60.1841, "longitude": 24.9499}
 _BOUNDED = settings(
-    max_examples=6, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=4, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
