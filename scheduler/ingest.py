@@ -213,10 +213,10 @@ def _position(whose: Whose, state: DeviceState, stay: bytes | None, now: datetim
 
 
 def _due(state: DeviceState, now: datetime) -> datetime | None:
-    """When time alone changes this state, of which the last fix was received at `now`.
+    """When time alone changes this state, which is saved at `now`.
 
-    What is over already when its fix arrives belongs to a backlog: the phone's next request may say otherwise, so time
-    waits for it.
+    What is over by then belongs to a backlog, or to a time in which nothing ran: the phone's next request may say
+    otherwise, so time waits for it.
     """
     due = min((at for at in (dwell_due(state), silence_due(state)) if at), default=None)
     return now + CATCHES_UP_WITHIN if due and due <= now else due
