@@ -26,6 +26,7 @@ from bench.world.policies import Fixed, Policy, live, silence
 from bench.world.short import short
 from bench.world.spec import DEFAULT, World, read
 from bench.world.truth import Truth
+from domain import ids
 from domain.errors import Invalid
 from scheduler.decide.score import Model
 
@@ -89,6 +90,7 @@ def _told(what: str, future: "Future[Any]") -> Any:
 
 def _whenabouts(world: World, seed: int) -> Result:
     _quiet()
+    ids.follow(seed)  # they seed the lots
     return result(engine(Truth(settle(world, seed))), world.people)
 
 
