@@ -110,7 +110,8 @@ def noted(context: Context, verdict: Verdict, policy: Policy, model: Model) -> N
     """
     day, known = day_of(context.decided_at), context.learned.usual
     if verdict.offer and verdict.candidate:
-        gain = rested(context, verdict.offer, verdict.candidate, policy, model)
+        said = verdict.offer, verdict.candidate
+        gain = rested(context, *said, policy, model, gain=verdict.gain)
         everybodys = usual.everybodys(gain, day=day)
     elif known and all(each.code == "cap" for each in verdict.reasons):
         gain, everybodys = known.gain, {}

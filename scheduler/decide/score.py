@@ -199,9 +199,17 @@ def _silent_weeks(context: Context) -> float:
 
 
 def rested(
-    context: Context, offer: Offer, candidate: Candidate, policy: Policy, model: Model
+    context: Context,
+    offer: Offer,
+    candidate: Candidate,
+    policy: Policy,
+    model: Model,
+    *,
+    gain: float,
 ) -> float:
-    """The gain of an offer if nothing had been said of late, and nothing else could be said later."""
+    """The gain of an offer, now `gain`, if nothing had been said of late, and nothing else could be said later."""
+    if not context.sent_at:
+        return gain + _reserve(context, policy, model)
     peace = msgspec.structs.replace(context, sent_at=())
     scale = Scale(peace, policy, model, Reader(context.learned))
     return scale.score(offer, candidate).gain + scale.reserve

@@ -15,7 +15,7 @@ from domain.offers import About, Offer, OfferKind, PlaceCondition, When
 from domain.policy import Caps, Policy
 from scheduler.decide import choose
 from scheduler.decide.choose import Verdict
-from scheduler.decide.score import Model
+from scheduler.decide.score import Model, rested
 from tests.unit.scheduler.decide.makers import NOON, candidate, context, offer, policy
 from tests.words import to_the_brand, to_the_person
 
@@ -273,6 +273,19 @@ def test_who_was_left_in_peace_for_long_is_waited_with_half_as_much() -> None:
     assert full == pytest.approx(kept(7))
     assert full / 2 < kept(10) < full
     assert kept(14) == kept(29) == kept(None) == pytest.approx(full / 2)
+
+
+def test_a_moment_is_as_good_to_who_was_just_spoken_to_as_to_who_was_left_in_peace() -> None:
+    rules, learned = policy(hold=True, caps=CAPPED, interruption_price=0.1), usual(gain=0.2)
+    peace = among(SOUP, learned=learned)
+    tired = among(SOUP, learned=learned, sent_at=(NOON - timedelta(days=1),))
+
+    def good(at: Context) -> float:
+        gain = decide(at, SOUP, rules=rules).gain
+        return rested(at, SOUP, at.candidates[0], rules, Model(), gain=gain)
+
+    assert decide(tired, SOUP, rules=rules).gain < decide(peace, SOUP, rules=rules).gain
+    assert good(tired) == pytest.approx(good(peace))
 
 
 def test_the_price_of_an_interruption_follows_how_many_leave() -> None:
