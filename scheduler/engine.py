@@ -71,7 +71,7 @@ class Engine:
             explain_url=explain_url,
         )
         # On SQLite whoever else writes waits for a batch.
-        self._batch = batch or (40 if database.is_sqlite else 200)
+        self._batch = batch or (40 if database.is_sqlite else 400)
 
     def tick(self) -> int:
         """Decides what is due, batch by batch, for some seconds at most, so that a stop need not wait for a backlog.
