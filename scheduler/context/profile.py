@@ -18,9 +18,9 @@ from scheduler.context.stores import with_store
 LEAD = timedelta(minutes=45)
 SAME_VISIT = timedelta(hours=1)
 _AHEAD_DAYS = 14
-# A weekday has its moment where its window is at least a third as likely as the best one's. On the rarer of these days a push
-# gives little away to who comes anyway, so they are worth a look; on days on which somebody never came there is none.
-_WORTH = 1 / 3
+_WORTH = (
+    0.5  # a weekday counts as a habit where its window is at least half as likely as the best one's
+)
 
 
 Start = tuple[int, float]  # the first hour of a window, and its share of the week's visits
