@@ -70,7 +70,7 @@ def run(world: World, seed: int, *, quick: bool = False) -> dict[str, Any]:
     """Every policy in one town. The engine has one process, what it is compared with another."""
     began = time.perf_counter()
     with ProcessPoolExecutor(2) as pool:
-        ours = pool.submit(_whenabouts, world, seed)
+        ours = pool.submit(whenabouts, world, seed)
         others = pool.submit(_others, world, seed)
         wrong = {
             name: pool.submit(_with_prior, world, seed, shift) for name, shift in PRIORS.items()
@@ -88,7 +88,8 @@ def _told(what: str, future: "Future[Any]") -> Any:
     return found
 
 
-def _whenabouts(world: World, seed: int) -> Result:
+def whenabouts(world: World, seed: int) -> Result:
+    """What the engine brings; the process's ids follow from the seed afterwards."""
     _quiet()
     ids.follow(seed)  # they seed the lots
     return result(engine(Truth(settle(world, seed))), world.people)
