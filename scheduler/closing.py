@@ -24,7 +24,7 @@ from scheduler.decide.choose import Verdict
 from scheduler.decide.score import Model, rested
 from scheduler.drafts import Draft
 from scheduler.learn import usual
-from scheduler.learn.terms import Terms, is_of_leaving, leaving
+from scheduler.learn.terms import ANNOYS, Terms, is_of_annoyance, is_of_leaving, leaving
 from scheduler.learned import Lesson
 from storage import consents, learning, offers, profiles
 from storage.engine import Database, Transaction
@@ -35,8 +35,10 @@ LEFT_WITHIN = timedelta(hours=24)  # of a push, a withdrawal is its doing
 LEAVING = -math.log(
     199
 )  # log-odds of a withdrawal that the policy's price stands for: one in 200 pushes
+ANNOYING = -math.log(9)  # log-odds that a push which does not please is wiped away: one in ten
 _BATCH = 200
-_ANSWERS = {"redeemed": 1.0, "dismissed": 0.0, "not_for_me": 0.0}
+_REFUSALS = ("dismissed", "not_for_me")
+_ANSWERS = {"redeemed": 1.0, **dict.fromkeys(_REFUSALS, 0.0)}
 _DRAWN = ("holdout", "explored")  # silences that say what happens without a push: chance chose them
 _log = structlog.get_logger()
 
@@ -153,9 +155,9 @@ def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
 
 
 def _active(context: Context, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
-    """What the answer to a push teaches: how people answer, and whether they leave."""
+    """What the answer to a push teaches: how people answer, whether it annoys them, and whether they leave."""
     terms = Terms(context)
-    return (*terms.shared, *terms.of(offer, candidate), *terms.leaving)
+    return (*terms.shared, *terms.of(offer, candidate), *terms.leaving, ANNOYS, *terms.annoyed)
 
 
 def _until(offer: Offer, since: datetime, *, pushed: bool) -> tuple[datetime, datetime]:
@@ -227,9 +229,16 @@ def _lessons(
 
 def _taught(awaited: OpenDecision, signs: Iterable[Sign], allowed: Consents) -> tuple[Lesson, ...]:
     whose = awaited.customer_id if allowed.granted(Purpose.HABITS) else None
-    y, left = answer(awaited, signs), left_after(awaited.opened_at, allowed)
-    terms = [TermName(*each) for each in awaited.terms]
-    return lessons(terms, odds=awaited.odds, anyway=awaited.anyway, y=y, left=left, whose=whose)
+    known = list(signs)
+    return lessons(
+        [TermName(*each) for each in awaited.terms],
+        odds=awaited.odds,
+        anyway=awaited.anyway,
+        y=answer(awaited, known),
+        left=left_after(awaited.opened_at, allowed),
+        refused=any(each.type in _REFUSALS for each in _words(awaited, known)),
+        whose=whose,
+    )
 
 
 def lessons(
@@ -239,16 +248,23 @@ def lessons(
     anyway: float,
     y: float,
     left: bool,
+    refused: bool,
     whose: str | None,
 ) -> tuple[Lesson, ...]:
-    """What an answer teaches of coming, over these odds, and where the terms are a push's, of leaving."""
+    """What an answer teaches of coming, over these odds, and where the terms are a push's, of leaving and of annoyance.
+
+    Of the latter only where the push brought nobody: whom it pleased does not tell how easily they are annoyed.
+    """
     leaves = [term for term in terms if is_of_leaving(term)]
-    comes = [term for term in terms if not is_of_leaving(term)]
-    said = Lesson(terms=comes, odds=odds, y=y, whose=whose, anyway=anyway)
-    if not leaves:
-        return (said,)
-    before = LEAVING + sum(map(leaving, leaves))
-    return said, Lesson(terms=leaves, odds=before, y=float(left), whose=None)
+    annoys = [term for term in terms if is_of_annoyance(term)]
+    comes = [term for term in terms if term not in leaves and term not in annoys]
+    found = [Lesson(terms=comes, odds=odds, y=y, whose=whose, anyway=anyway)]
+    if leaves:
+        before = LEAVING + sum(map(leaving, leaves))
+        found.append(Lesson(terms=leaves, odds=before, y=float(left), whose=None))
+    if annoys and not y:
+        found.append(Lesson(terms=annoys, odds=ANNOYING, y=float(refused), whose=whose))
+    return tuple(found)
 
 
 def left_after(push: datetime, allowed: Consents) -> bool:

@@ -11,12 +11,16 @@ LATE = 4  # the first of the weeks that count, from 0: the fifth
 
 
 class Ledger:
-    """Money, pushes and opt-outs by week; money is what pushes brought over silence, opt-outs taken off."""
+    """Money, pushes and opt-outs by week; money is what pushes bring over silence, opt-outs taken off.
+
+    `money` is the mean over the dice of each push, so that no luck of theirs stands between two policies; `realised` is with the dice.
+    """
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
         weeks = truth.town.world.weeks
         self.money = np.zeros(weeks)
+        self.realised = np.zeros(weeks)
         self.sends = np.zeros(weeks)
         self.opt_outs = np.zeros(weeks)
         self.brought = np.zeros(weeks)
@@ -27,7 +31,8 @@ class Ledger:
         """Books these pushes in the week in which they were sent."""
         week = np.minimum((at // 168).astype(int), len(self.money) - 1)
         for sums, each in (
-            (self.money, self._truth.money(answers, offer)),
+            (self.money, answers.expected),
+            (self.realised, self._truth.money(answers, offer)),
             (self.sends, np.ones(len(at))),
             (self.opt_outs, answers.left),
             (self.brought, answers.brought),
@@ -38,10 +43,14 @@ class Ledger:
 
 
 class Result(NamedTuple):
-    """The figures of one policy: of the weeks that count (from the fifth on; of all in a shorter world), and of all."""
+    """The figures of one policy: of the weeks that count (from the fifth on; of all in a shorter world), and of all.
+
+    `value` is in the mean of the dice, `realised` as they fell, of the same weeks.
+    """
 
     value: float
     value_all: float
+    realised: float
     opt_outs: int
     opt_outs_late: int
     sends: int
@@ -55,6 +64,7 @@ def result(ledger: Ledger, people: int) -> Result:
     return Result(
         value=round(float(ledger.money[late].sum()), 2),
         value_all=round(float(ledger.money.sum()), 2),
+        realised=round(float(ledger.realised[late].sum()), 2),
         opt_outs=int(ledger.opt_outs.sum()),
         opt_outs_late=int(ledger.opt_outs[late].sum()),
         sends=int(ledger.sends.sum()),

@@ -130,7 +130,7 @@ def segments(truth: Truth) -> Policy:
         return np.asarray(segment[who] * 6 + town.is_wet(at) * 3 + cause)
 
     who, at, cause = town.moments
-    worth = _worth(truth, State(town), who, at, cause)
+    worth = truth.worth(truth.chances(State(town), who, at, cause))
     worth = np.where(truth.eligible(at), worth, 0)
     means = np.zeros((18, worth.shape[1]))
     np.add.at(means, cell(who, at, cause), worth)
@@ -140,14 +140,6 @@ def segments(truth: Truth) -> Policy:
         return _best(np.where(now.open, rule, -np.inf), 0.0)
 
     return Fixed(choose)
-
-
-def _worth(truth: Truth, state: State, who: Ints, at: Floats, cause: Ints) -> Floats:
-    """(n, offers) the true gain of each offer, the value of who opts out taken off."""
-    chances = truth.chances(state, who, at, cause)
-    pleased = 1 - (1 - chances.brings) * (1 - chances.anyway[:, None])
-    leaves = (1 - pleased) * chances.leaves
-    return truth.gain(chances) - leaves * truth.town.world.customer_value
 
 
 def _best(worth: Floats, least: float) -> Ints:
@@ -190,7 +182,7 @@ def _prices(truth: Truth, per_week: float) -> Floats:
     """Of each person, the gain that so many of their moments of a week exceed, as long as nobody speaks to them."""
     town = truth.town
     who, at, cause = town.moments
-    worth = _worth(truth, State(town), who, at, cause)
+    worth = truth.worth(truth.chances(State(town), who, at, cause))
     best = np.where(truth.eligible(at), worth, -np.inf).max(axis=1, initial=0.0)
     order = np.lexsort((-best, who))
     ranked = np.searchsorted(who[order], np.arange(town.world.people))

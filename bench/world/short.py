@@ -41,7 +41,7 @@ from scheduler.decide.choose import Verdict, decide
 from scheduler.decide.score import Model
 from scheduler.learn import usual
 from scheduler.learn.response import Response
-from scheduler.learn.terms import Terms, is_own
+from scheduler.learn.terms import ANNOYS, Terms, is_own
 from scheduler.learned import first_spreads, learn
 from scheduler.lessons import Meaning
 from scheduler.moments import LIFE
@@ -98,6 +98,7 @@ class Short:
         self.response = Response({}, first_spreads())
         self._open: list[tuple[float, int, int, Verdict, Context, bool]] = []
         self._told: dict[str, float] = {}
+        self._annoyed: set[str] = set()
         self._visits: list[list[float]] = [[] for _ in range(n)]
         self._left: dict[int, float] = {}
         self._ahead: list[tuple[float, int, int, str, int, str]] = []
@@ -149,6 +150,8 @@ class Short:
                 stretches.append(self._came(who, at, offer))
             else:
                 self._told[decision] = 1.0 if type == "redeemed" else 0.0
+                if type != "redeemed":
+                    self._annoyed.add(decision)
                 if type == "not_for_me":
                     self._refused[who].add(self._offers[offer].id)
             self._learn(who, at, type, offer, until)
@@ -400,7 +403,8 @@ class Short:
         if verdict.offer is None or verdict.candidate is None:
             return
         terms = Terms(context)
-        active = (*terms.shared, *terms.of(verdict.offer, verdict.candidate), *terms.leaving)
+        own = terms.of(verdict.offer, verdict.candidate)
+        active = (*terms.shared, *own, *terms.leaving, ANNOYS, *terms.annoyed)
         odds = verdict.odds if pushed else verdict.anyway
         for lesson in closing.lessons(
             active if pushed else terms.anyway,
@@ -408,6 +412,7 @@ class Short:
             anyway=verdict.before if pushed else 0.0,
             y=y,
             left=begun <= left <= begun + 24,
+            refused=context.moment_id in self._annoyed,
             whose=str(who),
         ):
             owned = [self._name(who, term) for term in lesson.terms]

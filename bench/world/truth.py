@@ -82,7 +82,7 @@ class Chances(NamedTuple):
 
 class Answers(NamedTuple):
     """What came of pushes: a visit that only it brought, and when it comes; a visit that would have come anyway, and is cheaper now;
-    an opt-out; wiped away; called not for me.
+    an opt-out; wiped away; called not for me. `expected`: the money that such a push brings in the mean of all dice.
     """
 
     brought: Bools
@@ -91,6 +91,7 @@ class Answers(NamedTuple):
     left: Bools
     wiped: Bools
     refused: Bools
+    expected: Floats
 
 
 class Truth:
@@ -147,6 +148,12 @@ class Truth:
             brings * (self.margin - self.discount) - chances.anyway[:, None] * self.discount
         )
 
+    def worth(self, chances: Chances) -> Floats:
+        """(n, offers) what each offer brings in the mean, who opts out taken off at the value of a customer."""
+        pleased = 1 - (1 - chances.brings) * (1 - chances.anyway[:, None])
+        leaves = (1 - pleased) * chances.leaves
+        return np.asarray(self.gain(chances) - leaves * self.town.world.customer_value)
+
     def answers(self, state: State, who: Ints, at: Floats, cause: Ints, offer: Ints) -> Answers:
         """What comes of these pushes, one a person at most. Changes the state."""
         town, annoys = self.town, self.town.world.annoyance
@@ -168,7 +175,8 @@ class Truth:
         state.bring(who[brought], there[brought])
         state.gone[who[left]] = True
         state.refused[who[refused], offer[refused]] = True
-        return Answers(brought, there, anyway, left, wiped & ~refused, refused)
+        expected = self.worth(chances)[rows, offer]
+        return Answers(brought, there, anyway, left, wiped & ~refused, refused, expected)
 
     def money(self, answers: Answers, offer: Ints) -> Floats:
         """What each push brought over silence, an opt-out at the value of a customer."""

@@ -182,7 +182,7 @@ class _Choosing:
             return self._not_worth_it(best)
         if later := self._better_later(best):
             return later
-        found = self._because("chosen", best, silent_at=best.gain + best.price)
+        found = self._because("chosen", best, silent_at=best.gain + best.paid)
         return self._of(Outcome.SEND, best, found)
 
     def _told(self, score: Score) -> tuple[Term, ...]:

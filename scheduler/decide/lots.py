@@ -1,7 +1,7 @@
 """Which option is drawn where a brand explores, and how probable that was. Pure: the seed alone decides.
 
 Two lots: with the share `floor` every option is as likely as every other, silence included. Else what is believed is sampled
-at 0.3 of its standard deviation and the greatest gain wins, silence where none is above 0. Full Thompson sampling would
+at 0.15 of its standard deviation and the greatest gain wins, silence where none is above 0. Full Thompson sampling would
 spend the few answers of each person on exploring, and none at all can fall silent for ever (`docs/deciding.md`).
 
 The probability of what the sampling picks has no closed form. It is counted: the same sampling is repeated for a fixed number
@@ -21,7 +21,7 @@ from scheduler.decide.score import Score
 
 Option = TypeVar("Option")
 
-SAMPLED_SD = 0.3
+SAMPLED_SD = 0.15
 DRAWS = 64
 _EACH = np.arange(DRAWS)
 # What is stored of a propensity lies between these, so that a weight of 1/propensity stays small.
@@ -71,12 +71,12 @@ class Lots:
     def _picks(self) -> NDArray[np.intp]:
         """The best option in each of the draws."""
         columns = np.array([_numbers(each) for each in self._scores]).T[:, :, None]
-        odds, before, margin, discount, fixed, shared, own = columns
+        odds, before, margin, costs, fixed, shared, own, moderation = columns
         # Options by draws: what is done to rows this long costs a third of the same done to columns.
         normal = np.ascontiguousarray(_normals(self._seed, len(odds) + 1).T)
         off = np.sqrt(shared) * normal[-1] + np.sqrt(own) * normal[:-1]
-        after = before + (1 - before) / (1 + np.exp(-(odds + SAMPLED_SD * off)))
-        gains = (after - before) * margin - after * discount + fixed
+        after = before + (1 - before) / (1 + np.exp(-(odds + SAMPLED_SD * off) / moderation))
+        gains = (after - before) * margin - after * costs + fixed
         best: NDArray[np.intp] = gains.argmax(axis=0)
         return np.where(gains[best, _EACH] > 0, best, len(odds))
 
@@ -93,7 +93,8 @@ def _normals(seed: int, options: int) -> NDArray[np.float64]:
 def _numbers(score: Score) -> tuple[float, ...]:
     value = score.offer.body.value
     odds = score.odds + score.learned
-    return (odds, score.before, value.margin, value.discount, score.fixed, *score.doubt)
+    costs = value.discount - score.price  # who comes is given the one and spared the other
+    return (odds, score.before, value.margin, costs, score.fixed, *score.doubt, score.moderation)
 
 
 def _uniform(seed: int, what: str) -> float:

@@ -2,14 +2,15 @@
 
     P₀    = p₀ + σ(a) − max(p₀, floor)                            the visit that comes anyway
     a     = logit(max(p₀, floor)) + Σ learned of silences
-    q     = σ(Σ written log-odds + Σ learned of pushes)           the visit that only the push brings
+    q     = σ((Σ written log-odds + Σ learned of pushes) / c)     the visit that only the push brings
     P     = P₀ + (1 − P₀) q                                       the visit if the offer is said
-    gain  = (P − P₀) · margin − P · discount + worth − φ
+    gain  = (P − P₀) · margin − P · discount + worth − (1 − P) φ − reserve
 
+c = √(1 + π s²/8) with the variance s² of what is believed of pushes, as learning reckons an answer's chance (`learn.response`).
 p₀ is the visit that comes anyway, by the person's own rhythm; 0 for a person nobody knows yet. So a discount that
-only subsidises a visit that comes anyway loses money and silence wins. φ is the price of the interruption for this
-person: the policy's, times how much likelier than others they are to leave, and what one of the week's pushes is worth at
-their better moments. `docs/deciding.md` gives the reasons.
+only subsidises a visit that comes anyway loses money and silence wins. φ is the price of an interruption that does not please
+this person: the policy's, times how much likelier than others they are to leave. The reserve is what one of the week's pushes is
+worth at their better moments. `docs/deciding.md` gives the reasons.
 """
 
 import math
@@ -25,7 +26,7 @@ from domain.model import TermName
 from domain.offers import About, Offer, OfferKind
 from domain.policy import Policy
 from domain.values import Value
-from scheduler.learn.response import sigmoid
+from scheduler.learn.response import moderation, sigmoid
 from scheduler.learn.terms import Reader, Terms, distance_of, leaving
 
 _CAUSES = {
@@ -50,7 +51,7 @@ LEAVES_ONE_IN = 200  # pushes: the odds of a withdrawal that the policy's price 
 class Model(Value):
     """The weights in log-odds, and what an offer without a margin is worth to its reader, in the policy's currency."""
 
-    revision: int = 4
+    revision: int = 5
     base: float = -2.4  # of a visit that only the push brings
     floor: float = 0.02  # the least p₀ in the odds, so that an unknown person can be won at all
     cause: dict[Cause, float] = msgspec.field(default_factory=_CAUSES.copy)
@@ -66,15 +67,16 @@ class Model(Value):
     future_weeks: float = 8.0  # of what pushes usually bring, that a person who leaves takes along
     fits: float = 0.5  # ln by which the price falls for each log-odd by which it is to their taste
     choosy: float = 0.9  # of the usual gain is waited for where moments hardly differ
-    spent: float = 0.8  # the share of the cap that better moments are to use
+    annoys: float = 1.0  # ln by which the price rises for each log-odd by which they wipe pushes away more often than others
 
 
 class Score(NamedTuple):
     """An eligible offer with its gain in money, at the mean of what is believed.
 
     `anyway` are the log-odds of the visit by the rhythm alone, `odds` those of a visit that only the push brings but for what
-    was learned of pushes, `learned` that, `doubt` its variance: of what all offers of this moment share, and of the rest.
-    `fixed` is what the gain has that no visit changes.
+    was learned of pushes, `learned` that, `doubt` its variance: of what all offers of this moment share, and of the rest. By
+    `moderation` that doubt draws the chance towards one half.
+    `price` is what it costs where it pleases nobody, `fixed` what the gain has that no visit changes, that price included.
     """
 
     offer: Offer
@@ -86,10 +88,16 @@ class Score(NamedTuple):
     odds: float
     learned: float
     doubt: tuple[float, float]
+    moderation: float
     fixed: float
     price: float
     written: dict[str, float]
     terms: tuple[TermName, ...]
+
+    @property
+    def paid(self) -> float:
+        """The price as far as nobody comes: who comes is pleased."""
+        return (1 - self.after) * self.price
 
 
 class Scale:
@@ -114,19 +122,21 @@ class Scale:
         own = self._terms.of(offer, candidate)
         mean, variance = self._reader.sum(own)
         odds, learned = sum(written.values()), self._shared[0] + mean
-        after = before + (1 - before) * sigmoid(odds + learned)
+        moderated = moderation(self._shared[1] + variance)
+        after = before + (1 - before) * sigmoid((odds + learned) / moderated)
         value, price = offer.body.value, self._price * self._unfitness(own)
         fixed = model.worth.get(offer.body.kind, 0.0) - price - self.reserve
         return Score(
             offer=offer,
             candidate=candidate,
-            gain=(after - before) * value.margin - after * value.discount + fixed,
+            gain=(after - before) * value.margin - after * (value.discount - price) + fixed,
             before=before,
             after=after,
             anyway=anyway,
             odds=odds,
             learned=learned,
             doubt=(self._shared[1], variance),
+            moderation=moderated,
             fixed=fixed,
             price=price,
             written=written,
@@ -145,6 +155,8 @@ class Scale:
         """How many times the policy's price an interruption costs here: as the odds that it drives the person away."""
         written = sum(map(leaving, self._terms.leaving))
         learned = self._reader.sum(self._terms.leaving)[0]
+        if self._terms.annoyed:
+            learned += self._model.annoys * self._reader.sum(self._terms.annoyed)[0]
         most = self._model.dearest
         return math.exp(min(max(written + learned, -most), most))
 
@@ -155,25 +167,27 @@ class Scale:
         return math.exp(-self._model.fits * min(max(fit, -_BEST_FIT), _BEST_FIT)) if fit else 1.0
 
     def told(self, score: Score) -> tuple[Term, ...]:
-        """The terms of a score by name: log-odds written and learned, chances, and money."""
-        value = score.offer.body.value
+        """The terms of a score by name: log-odds written, learned and taken back for doubt, chances, and money."""
+        value, odds = score.offer.body.value, score.odds + score.learned
         money = {
             "p:before": score.before,
             "p:after": score.after,
             "money:visit": (score.after - score.before) * value.margin,
             "money:discount": -score.after * value.discount,
             "money:worth": score.fixed + score.price + self.reserve,
-            "money:interruption": -score.price,
+            "money:interruption": -score.paid,
         }
         if self.reserve:
             money["money:reserve"] = -self.reserve
         learned = {f"learned:{term}": effect for term, effect in self.effects(score)}
-        named = {**score.written, **learned, **money}
+        doubt = {"odds:doubt": odds / score.moderation - odds}
+        named = {**score.written, **learned, **doubt, **money}
         return tuple(Term(name=name, value=value) for name, value in named.items())
 
     def effects(self, score: Score) -> list[tuple[TermName, float]]:
         """What was learned of the active terms, in log-odds."""
-        active = (*self._terms.anyway, *self._terms.shared, *self._terms.leaving, *score.terms)
+        of = self._terms
+        active = (*of.anyway, *of.shared, *of.leaving, *of.annoyed, *score.terms)
         return self._reader.effects(active)
 
 
@@ -187,8 +201,7 @@ def _reserve(context: Context, policy: Policy, model: Model) -> float:
     usual, most = context.learned.usual, _most(context, policy)
     if usual is None or not most or not policy.hold:
         return 0.0
-    kept = model.spent * most
-    scarce = math.log(max(1.0, usual.per_week / kept))
+    scarce = math.log(max(1.0, usual.per_week / most))
     better = min(scarce, model.choosy + usual.spread * (scarce - model.choosy))
     return usual.gain * better * 2 ** -min(1.0, max(0.0, _silent_weeks(context) - 1))
 

@@ -4,7 +4,8 @@ Terms of everybody carry no person. A person's own terms (their groups begin wit
 `habits`, and carry no id either: whose they are is added where they are stored. Each term can be told in words.
 
 The odds of a visit that comes without a push have terms of their own (`anyway…`), learned from silences that were drawn. So
-have those of a withdrawal from pushes (`leave…`), learned from withdrawals.
+have those of a withdrawal from pushes (`leave…`), learned from withdrawals, and of a push that is wiped away or refused (`annoys`,
+`person_annoys`): whom pushes annoy more often than others is likelier to leave.
 """
 
 import math
@@ -18,6 +19,7 @@ from domain.offers import Offer
 from domain.people import Purpose
 
 PERSON = "person"
+ANNOYS, _OWN_ANNOYANCE = TermName("annoys", ""), TermName("person_annoys", "")
 _NEAR = ((100.0, "100 m"), (300.0, "300 m"), (1000.0, "1 km"), (3000.0, "3 km"))
 _FAR = "more than 3 km"
 _CHANCES = ((0.02, "2 %"), (0.1, "10 %"), (0.3, "30 %"))
@@ -43,6 +45,8 @@ _FIRST = {
     "anyway": 0.05,
     "leave": 0.5,
     "leave_refused": 0.25,
+    "annoys": 0.5,
+    "person_annoys": 0.4,
     "person": 0.2,
     "person_offer": 0.2,
 }
@@ -74,6 +78,11 @@ def is_of_leaving(term: TermName) -> bool:
     return term.group.startswith("leave")
 
 
+def is_of_annoyance(term: TermName) -> bool:
+    """Whether it is about a push that is wiped away or refused."""
+    return term.group in (ANNOYS.group, _OWN_ANNOYANCE.group)
+
+
 class Terms:
     """The terms of one moment: those that every offer shares, and for each offer its own."""
 
@@ -89,6 +98,7 @@ class Terms:
             cause, slot, mine, min(_MANY, week), rhythm, mine and likely.came, ignored
         )
         self.anyway = _anyway(cause, slot)
+        self.annoyed = (_OWN_ANNOYANCE,) if mine else ()
         streak = _band(weary.ignored, _LONG_STREAKS, _VERY_LONG) if weary else None
         self.leaving = _leaving(min(_WEARY, week), streak, weary and weary.refused >= _REFUSING)
 
@@ -257,6 +267,8 @@ GROUPS = frozenset(
         "leave_fatigue",
         "leave_ignored",
         "leave_refused",
+        "annoys",
+        "person_annoys",
         "anyway",
         "anyway_cause",
         "anyway_slot",

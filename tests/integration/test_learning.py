@@ -18,6 +18,7 @@ from domain.people import Device, Mode, Purpose
 from scheduler import events, learned
 from scheduler.closing import LATE, Closing
 from scheduler.learn import usual
+from scheduler.learn.terms import ANNOYS
 from scheduler.learned import Everybodys, Lesson, Remembered
 from storage import erasure, learning, linking, moments, withdrawal
 from storage.engine import Database, Transaction
@@ -129,6 +130,37 @@ def test_silence_teaches_when_its_time_is_over_and_not_before(school: School) ->
     assert school.shared()[SOUP].pull < 0
     assert school.own(person)[TermName("person_offer", "soup")].pull < 0
     assert school.waiting() == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "annoyed"), [("dismissed", True), ("not_for_me", True), (None, False)]
+)
+def test_whoever_wipes_pushes_away_is_known_to_be_annoyed_easily(
+    school: School, word: str | None, annoyed: bool
+) -> None:
+    person = school.person()
+    decision = school.push(person)
+    if word:
+        school.hear(person, word, decision_id=decision.id)
+    school.wait(hours=25)
+    for known in (school.own(person)[TermName("person_annoys", "")], school.shared()[ANNOYS]):
+        assert (known.pull > 0) is annoyed
+
+
+def test_whom_a_push_pleased_does_not_tell_how_easily_pushes_annoy_them(school: School) -> None:
+    person = school.person()
+    school.hear(person, "redeemed", decision_id=school.push(person).id)
+    school.wait(hours=25)
+    assert "person_annoys" not in {term.group for term in school.own(person)}
+    assert ANNOYS not in school.shared()
+
+
+def test_without_consent_to_habits_only_everybody_is_learned_to_be_annoyed(school: School) -> None:
+    person = school.person(Purpose.PUSH)
+    school.hear(person, "dismissed", decision_id=school.push(person).id)
+    school.wait(hours=25)
+    assert school.own(person) == {}
+    assert school.shared()[ANNOYS].pull > 0
 
 
 @pytest.mark.parametrize(("word", "pull"), [("redeemed", 1), ("dismissed", -1), ("not_for_me", -1)])

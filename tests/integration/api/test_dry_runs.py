@@ -208,7 +208,7 @@ class TestNow:
         told = shop.ask()["expected"]
         assert told["redemptions"] == pytest.approx(told["discount"] / 1.5)
         assert told["margin"] == pytest.approx(told["incremental_visits"] * 60)
-        assert told["interruption"] == pytest.approx(0.03)
+        assert told["interruption"] == pytest.approx(0.01 * (3 - told["redemptions"]))
         whole = told["margin"] - told["discount"] + told["worth"] - told["interruption"]
         assert told["gain"] == pytest.approx(whole)
 

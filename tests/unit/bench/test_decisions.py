@@ -42,6 +42,19 @@ def test_the_oracle_earns_more_than_every_baseline(truth: Truth, world: World) -
         assert lived(truth, name).value_all < best.value_all, name
 
 
+def test_the_value_is_the_mean_of_what_the_dice_give(truth: Truth) -> None:
+    """Else a policy could earn what nobody pays: within three standard errors of some hundred pushes."""
+    for name in ("always", "first_come", "best_static_offer"):
+        ledger = live(truth, BASELINES[name](truth))
+        pushes, deviation = (
+            ledger.sends.sum(),
+            2.5,
+        )  # of one push: a visit's margin, or a customer lost
+        assert pushes > 500
+        off = abs(ledger.realised.sum() - ledger.money.sum())
+        assert 0 < off < 3 * deviation * pushes**0.5, name
+
+
 def test_silence_earns_nothing_and_annoys_nobody(truth: Truth) -> None:
     found = lived(truth, "silence")
     assert (found.value_all, found.sends, found.opt_outs) == (0, 0, 0)

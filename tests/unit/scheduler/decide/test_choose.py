@@ -12,10 +12,12 @@ from domain.decisions import Cause, Outcome
 from domain.ids import new_id
 from domain.model import Learned, Usual
 from domain.offers import About, Offer, OfferKind, PlaceCondition, When
+from domain.people import Purpose
 from domain.policy import Caps, Policy
 from scheduler.decide import choose
 from scheduler.decide.choose import Verdict
 from scheduler.decide.score import Model, rested
+from scheduler.learn.terms import GROUPS
 from tests.unit.scheduler.decide.makers import NOON, candidate, context, offer, policy
 from tests.words import to_the_brand, to_the_person
 
@@ -233,7 +235,7 @@ def test_under_a_cap_a_push_is_kept_for_moments_that_are_better_than_usual() -> 
     lately = (NOON - timedelta(days=2),)
     kept = decide(among(SOUP, learned=usual(), sent_at=lately), SOUP, rules=rules)
     assert kept.outcome is Outcome.SILENCE
-    assert value(kept, "money:reserve") == pytest.approx(-math.log(12 / 3.2))
+    assert value(kept, "money:reserve") == pytest.approx(-math.log(12 / 4))
 
 
 @pytest.mark.parametrize(
@@ -292,12 +294,51 @@ def test_the_price_of_an_interruption_follows_how_many_leave() -> None:
     rules = policy(interruption_price=0.1)
 
     def price(**leave: tuple[float, float]) -> float:
-        learned = Learned(terms={"leave": {"": leave["of"]}} if leave else {})
-        return -value(decide(among(SOUP, learned=learned), SOUP, rules=rules), "money:interruption")
+        learned = Learned(terms={group: {"": known} for group, known in leave.items()})
+        verdict = decide(among(SOUP, learned=learned), SOUP, rules=rules)
+        return -value(verdict, "money:interruption") / (1 - value(verdict, "p:after"))
 
     assert price() == pytest.approx(0.1)
-    assert price(of=(math.log(3), 0.01)) == pytest.approx(0.3)
-    assert price(of=(-20.0, 0.01)) > 0
+    assert price(leave=(math.log(3), 0.01)) == pytest.approx(0.3)
+    assert price(leave=(-20.0, 0.01)) > 0
+    assert price(person_annoys=(math.log(2), 0.01)) == pytest.approx(0.2)
+    assert price(person_annoys=(math.log(2), 0.01), leave=(math.log(3), 0.01)) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("variance", [0.0, 0.5, 4.0])
+def test_the_less_is_known_of_an_answer_the_nearer_its_chance_is_to_one_half(
+    variance: float,
+) -> None:
+    groups = {"offer": {SOUP.external_id: (0.4, variance)}, "brand": {"": (0.1, 0.0)}}
+    spreads = dict.fromkeys(GROUPS, 0.0)
+    verdict = decide(among(SOUP, learned=Learned(terms=groups, spreads=spreads)), SOUP)
+    terms = {term.name: term.value for term in verdict.terms}
+    odds = sum(value for name, value in terms.items() if name.startswith(("odds:", "learned:")))
+    known = odds - terms["odds:doubt"]
+    assert odds == pytest.approx(known / math.sqrt(1 + math.pi * variance / 8))
+    assert terms["p:after"] == pytest.approx(1 / (1 + math.exp(-odds)))
+
+
+def test_whom_an_offer_pleases_it_does_not_disturb() -> None:
+    rules = policy(interruption_price=0.1)
+
+    def paid(odds: float) -> float:
+        learned = Learned(terms={"brand": {"": (odds, 0.01)}})
+        return -value(decide(among(SOUP, learned=learned), SOUP, rules=rules), "money:interruption")
+
+    assert paid(30.0) == pytest.approx(0, abs=1e-6)
+    assert paid(-30.0) == pytest.approx(0.1)
+
+
+def test_nobody_is_reckoned_easily_annoyed_without_consent_to_habits() -> None:
+    rules = policy(interruption_price=0.1)
+    learned = Learned(terms={"person_annoys": {"": (2.0, 0.01)}})
+    known = among(SOUP, learned=learned)
+    unknown = among(
+        SOUP, learned=learned, permits=dict.fromkeys(known.permits.keys() - {Purpose.HABITS}, "")
+    )
+    told = (decide(each, SOUP, rules=rules).terms for each in (known, unknown))
+    assert [any("person_annoys" in term.name for term in terms) for terms in told] == [True, False]
 
 
 def test_who_came_earlier_on_the_day_is_won_less_easily() -> None:
