@@ -136,7 +136,7 @@ def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
     drawn = decision.outcome is Outcome.SILENCE and decision.reasons[0].code in _DRAWN
     if not (pushed or drawn):
         return None
-    active = _active(context, offer, candidate) if pushed else Terms(context).anyway
+    active = taught_by(context, offer, candidate) if pushed else Terms(context).anyway
     stores = draft.at.premises.named(offer.body.stores) if offer.body.stores else ()
     visit_until, due_at = _until(offer, decision.decided_at, pushed=pushed)
     return OpenDecision(
@@ -154,7 +154,7 @@ def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
     )
 
 
-def _active(context: Context, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
+def taught_by(context: Context, offer: Offer, candidate: Candidate) -> tuple[TermName, ...]:
     """What the answer to a push teaches: how people answer, whether it annoys them, and whether they leave."""
     terms = Terms(context)
     return (*terms.shared, *terms.of(offer, candidate), *terms.leaving, ANNOYS, *terms.annoyed)

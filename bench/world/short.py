@@ -41,7 +41,7 @@ from scheduler.decide.choose import Verdict, decide
 from scheduler.decide.score import Model
 from scheduler.learn import usual
 from scheduler.learn.response import Response
-from scheduler.learn.terms import ANNOYS, Terms, is_own
+from scheduler.learn.terms import Terms, is_own
 from scheduler.learned import first_spreads, learn
 from scheduler.lessons import Meaning
 from scheduler.moments import LIFE
@@ -402,12 +402,10 @@ class Short:
         left = self._left.get(who, math.inf)
         if verdict.offer is None or verdict.candidate is None:
             return
-        terms = Terms(context)
-        own = terms.of(verdict.offer, verdict.candidate)
-        active = (*terms.shared, *own, *terms.leaving, ANNOYS, *terms.annoyed)
+        active = closing.taught_by(context, verdict.offer, verdict.candidate)
         odds = verdict.odds if pushed else verdict.anyway
         for lesson in closing.lessons(
-            active if pushed else terms.anyway,
+            active if pushed else Terms(context).anyway,
             odds=odds,
             anyway=verdict.before if pushed else 0.0,
             y=y,

@@ -67,7 +67,6 @@ class Model(Value):
     future_weeks: float = 8.0  # of what pushes usually bring, that a person who leaves takes along
     fits: float = 0.5  # ln by which the price falls for each log-odd by which it is to their taste
     choosy: float = 0.9  # of the usual gain is waited for where moments hardly differ
-    annoys: float = 1.0  # ln by which the price rises for each log-odd by which they wipe pushes away more often than others
 
 
 class Score(NamedTuple):
@@ -154,9 +153,7 @@ class Scale:
     def _dearness(self) -> float:
         """How many times the policy's price an interruption costs here: as the odds that it drives the person away."""
         written = sum(map(leaving, self._terms.leaving))
-        learned = self._reader.sum(self._terms.leaving)[0]
-        if self._terms.annoyed:
-            learned += self._model.annoys * self._reader.sum(self._terms.annoyed)[0]
+        learned = self._reader.sum((*self._terms.leaving, *self._terms.annoyed))[0]
         most = self._model.dearest
         return math.exp(min(max(written + learned, -most), most))
 

@@ -46,10 +46,8 @@ def test_the_value_is_the_mean_of_what_the_dice_give(truth: Truth) -> None:
     """Else a policy could earn what nobody pays: within three standard errors of some hundred pushes."""
     for name in ("always", "first_come", "best_static_offer"):
         ledger = live(truth, BASELINES[name](truth))
-        pushes, deviation = (
-            ledger.sends.sum(),
-            2.5,
-        )  # of one push: a visit's margin, or a customer lost
+        pushes = ledger.sends.sum()
+        deviation = 2.5  # of one push: a visit's margin, or a customer lost
         assert pushes > 500
         off = abs(ledger.realised.sum() - ledger.money.sum())
         assert 0 < off < 3 * deviation * pushes**0.5, name
