@@ -149,6 +149,7 @@ def _awaited(draft: Draft, decision: Decision) -> OpenDecision | None:
         due_at=due_at,
         odds=verdict.odds if pushed else verdict.anyway,
         anyway=verdict.before if pushed else 0.0,
+        likely=verdict.after if pushed else 0.0,
         stores=tuple(store.id for store in stores),
         terms=tuple((term.group, term.value) for term in active),
     )

@@ -19,6 +19,7 @@ from scheduler.context.orders import with_order
 from scheduler.context.profile import with_visit
 from scheduler.context.questions import Stretch, taught
 from scheduler.context.returns import Clock, Taken, ahead
+from scheduler.prompts import Prompts
 from storage import consents, moments, profiles
 from storage.engine import Transaction
 from storage.profiles import Person
@@ -75,11 +76,13 @@ def observe_many(
     visits: list[Stretch] = []
     choices = Choices(tx, [each.sign for each in heeded], brand_id=brand_id)
     known = choices.with_pushes(tx, ids, profiles.of_many(tx, ids), now=now)
+    prompts = Prompts(tx, [each.sign for each in heeded if each.sign.there])
     for sign, zone in heeded:
         profile = known[sign.customer_id]
         if sign.there:
-            visits.append(Stretch(profile, sign.occurred_at, True, zone))
-            profile = _came(profile, sign, zone, wheel)
+            anyway = prompts.anyway(sign)
+            visits.append(Stretch(profile, sign.occurred_at, True, zone, anyway))
+            profile = _came(profile, sign, zone, wheel, anyway)
         known[sign.customer_id] = choices.learned(profile, sign.event, zone=zone, now=now)
     profiles.save_many(tx, known, brand_id=brand_id, now=now)
     if mode is Mode.LIVE:
@@ -91,12 +94,12 @@ def observe_many(
     return len(heeded)
 
 
-def _came(profile: Profile, sign: Sign, zone: ZoneInfo, brand: Wheel) -> Profile:
+def _came(profile: Profile, sign: Sign, zone: ZoneInfo, brand: Wheel, anyway: float) -> Profile:
     """The profile after a sign that the person was there; what it says of their orders is weighed before the visit counts."""
     at = sign.occurred_at
     if sign.event and sign.event.type == "order":
-        profile = with_order(profile, at=at, zone=zone, brand=brand)
-    return with_visit(profile, at=at, zone=zone, brand=brand, store_id=sign.store_id)
+        profile = with_order(profile, at=at, zone=zone, brand=brand, anyway=anyway)
+    return with_visit(profile, at=at, zone=zone, brand=brand, store_id=sign.store_id, anyway=anyway)
 
 
 class _Heeded(NamedTuple):

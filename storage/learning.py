@@ -49,7 +49,7 @@ class OpenDecision(Value):
     none means at any).
 
     `odds`: the log-odds of the answer without the effects of `terms`, pairs of group and value. `anyway`: the chance that a
-    yes would have come anyway, where the odds are of what only a push brings.
+    yes would have come anyway, where the odds are of what only a push brings; `likely` that of a yes, as it was foretold.
     """
 
     decision_id: str
@@ -63,6 +63,15 @@ class OpenDecision(Value):
     stores: tuple[str, ...]
     terms: tuple[tuple[str, str], ...]
     anyway: float = 0.0
+    likely: float = 0.0
+
+
+class Prompt(Value):
+    """A push of late, and how probable it is that a visit which follows it, at one of `stores`, would have come anyway."""
+
+    at: datetime
+    stores: tuple[str, ...]
+    anyway: float
 
 
 class Moved(Value):
@@ -104,6 +113,22 @@ def take(tx: Transaction, decision_ids: Collection[str]) -> set[str]:
     """Ends the waiting for these; returns those that nobody else had ended."""
     gone = sa.delete(OpenDecisionRow).where(OpenDecisionRow.decision_id.in_(decision_ids))
     return set(tx.execute(gone.returning(OpenDecisionRow.decision_id)).scalars())
+
+
+def prompts(
+    tx: Transaction, customer_ids: Collection[str], *, since: datetime
+) -> dict[str, list[Prompt]]:
+    """The pushes to these people since then whose answers are awaited, oldest first; who has none is absent."""
+    row = OpenDecisionRow
+    query = sa.select(row.customer_id, row.opened_at, row.stores, row.anyway, row.likely).where(
+        among(tx, row.customer_id, customer_ids), row.pushed, row.opened_at >= since
+    )
+    found: dict[str, list[Prompt]] = {}
+    for each in tx.execute(query.order_by(row.opened_at, row.decision_id)):
+        anyway = min(1.0, each.anyway / each.likely) if each.likely else 1.0
+        prompt = Prompt(at=each.opened_at, stores=tuple(each.stores), anyway=anyway)
+        found.setdefault(each.customer_id, []).append(prompt)
+    return found
 
 
 def unseen(tx: Transaction, decision_ids: Collection[str]) -> set[str]:

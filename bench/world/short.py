@@ -6,36 +6,28 @@ would keep is kept in memory here. `bench/world/live.py` runs the whole engine, 
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from heapq import heappop, heappush
-from zoneinfo import ZoneInfo
 
-import msgspec
 import numpy as np
 
 from bench.world.ledger import Ledger
 from bench.world.live import STORE, WHERE, body_of, policy_of
+from bench.world.lives import STORE_ID, Lives
 from bench.world.people import ENTER, HABIT, WEATHER
 from bench.world.truth import State, Truth
-from domain.context import Context, Ground, Known, Reach, Sent, Whereabouts
+from domain.context import Context, Ground, Known, Reach, Whereabouts
 from domain.decisions import Cause, Moment, Outcome
-from domain.events import Event, LineItem
 from domain.holdout import Member
 from domain.model import Evidence, Learned, TermName
 from domain.offers import Offer, WeatherWord
-from domain.people import Consent, Consents, Customer, Mode, Profile, Purpose
+from domain.people import Consent, Consents, Customer, Mode, Purpose
 from domain.places import LatLon, Store
 from domain.policy import Brand
-from domain.rhythm import BrandRhythm
-from domain.tastes import Everybody
 from domain.weather import Cell, Observation
-from scheduler import closing, lessons
+from scheduler import closing
 from scheduler.context import build
-from scheduler.context.clock import daypart
-from scheduler.context.fatigue import with_pushes
 from scheduler.context.premises import Premises
-from scheduler.context.profile import next_window, with_visit
-from scheduler.context.questions import Stretch, taught
 from scheduler.decide import guards
 from scheduler.decide.choose import Verdict, decide
 from scheduler.decide.score import Model
@@ -43,12 +35,9 @@ from scheduler.learn import usual
 from scheduler.learn.response import Response
 from scheduler.learn.terms import Terms, is_own
 from scheduler.learned import first_spreads, learn
-from scheduler.lessons import Meaning
 from scheduler.moments import LIFE
-from scheduler.silences import SILENT_FOR
 
 Terms_ = dict[str, dict[str, tuple[float, float]]]
-_ZONE = ZoneInfo("UTC")
 _ANSWER_H = 4.0
 _REDEEMED_H = 25.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,7 +61,7 @@ class Short:
             policy=policy_of(world),
         )
         place = {"latitude": WHERE[0], "longitude": WHERE[1], "time_zone": "UTC"}
-        self._store = Store(id="store", brand_id="brand", external_id=STORE, name="Store", **place)
+        self._store = Store(id=STORE_ID, brand_id="brand", external_id=STORE, name="Store", **place)
         self._offers = tuple(
             Offer(id=each.id, brand_id="brand", external_id=each.id, revision=1, body=body_of(each))
             for each in world.offers
@@ -80,15 +69,10 @@ class Short:
         self._premises = Premises([self._store])
         self._waits_for_rain = any(each.only_in_rain for each in world.offers)
         n = world.people
-        self._profiles = [Profile() for _ in range(n)]
-        self._wheel = BrandRhythm()
-        self._everybody = Everybody()
-        self._sent: list[list[Sent]] = [[] for _ in range(n)]
+        self._lives = Lives(world)
         self._refused: list[set[str]] = [set() for _ in range(n)]
         self._seen: list[float | None] = [None] * n
-        self._days: list[set[int]] = [set() for _ in range(n)]
-        self._taken: list[set[str]] = [set() for _ in range(n)]
-        since = self._when(24.0 * self._town.first_day)
+        since = self._lives.when(24.0 * self._town.first_day)
         self._allowed = Consents(
             of={
                 each: Consent(purpose=each, granted=True, entry_id=each.value, since=since)
@@ -99,18 +83,13 @@ class Short:
         self._open: list[tuple[float, int, int, Verdict, Context, bool]] = []
         self._told: dict[str, float] = {}
         self._annoyed: set[str] = set()
-        self._visits: list[list[float]] = [[] for _ in range(n)]
         self._left: dict[int, float] = {}
         self._ahead: list[tuple[float, int, int, str, int, str]] = []
         self._usual: dict[int, Evidence] = {}
         self._moments: dict[TermName, Evidence] = {}
         self._shared: set[TermName] = set()
         self._mine: list[dict[TermName, TermName]] = [{} for _ in range(n)]
-        self._habits: list[tuple[float, float, str] | None] = [None] * n
         self._count = 0
-
-    def _when(self, hours: float) -> datetime:
-        return self._world.begins + timedelta(hours=hours)
 
     def run(self) -> Ledger:
         """History and weeks."""
@@ -121,8 +100,9 @@ class Short:
         steps = 1440 // self._world.step_minutes
         for day in range(self._town.first_day, 0):
             self._hear(24.0 * (day + 1))
-            self._hear_nothing(24.0 * (day + 1))
-        self._habits = [self._next_habit(who, 0.0) for who in range(self._world.people)]
+            self._lives.hear_nothing(24.0 * (day + 1))
+        for who in range(self._world.people):
+            self._lives.look_ahead(who, 0.0)
         for day in range(self._town.last_day):
             for step in range(1, steps + 1):
                 at = 24.0 * day + 24.0 * step / steps
@@ -130,7 +110,7 @@ class Short:
                 if 5 <= at % 24 <= 23:
                     self._close(at)
                     self._decide(at)
-            self._hear_nothing(24.0 * (day + 1))
+            self._lives.hear_nothing(24.0 * (day + 1))
         return self.ledger
 
     # What is told.
@@ -147,89 +127,26 @@ class Short:
                 self._left[who] = at
                 continue
             if type == "order":
-                stretches.append(self._came(who, at, offer))
+                stretches.append(self._lives.came(who, at))
             else:
                 self._told[decision] = 1.0 if type == "redeemed" else 0.0
                 if type != "redeemed":
                     self._annoyed.add(decision)
                 if type == "not_for_me":
                     self._refused[who].add(self._offers[offer].id)
-            self._learn(who, at, type, offer, until)
+            self._lives.learn(who, at, type, offer, until)
+            if type == "order" and until >= 0:
+                self._lives.look_ahead(who, until)
         if stretches:
-            self._wheel = taught(self._wheel, stretches, at=self._when(until))
-
-    def _hear_nothing(self, at: float) -> None:
-        """Learns from those of whom nothing was heard for a while."""
-        now = self._when(at)
-        silent = [
-            who
-            for who, known in enumerate(self._profiles)
-            if known.last_at
-            and max(known.last_at, known.told_at or known.last_at) <= now - SILENT_FOR
-        ]
-        stretches = [Stretch(self._profiles[who], now, False, _ZONE) for who in silent]
-        self._wheel = taught(self._wheel, stretches, at=now)
-        for who in silent:
-            self._profiles[who] = msgspec.structs.replace(self._profiles[who], told_at=now)
-
-    def _came(self, who: int, at: float, offer: int) -> Stretch:
-        before, when = self._profiles[who], self._when(at)
-        self._profiles[who] = with_visit(
-            before, at=when, zone=_ZONE, brand=self._wheel, store_id="store"
-        )
-        self._visits[who].append(at)
-        self._days[who].add(int(at // 24))
-        return Stretch(before, when, True, _ZONE)
-
-    def _learn(self, who: int, at: float, type: str, offer: int, now: float) -> None:
-        body = self._world.offers[offer]
-        item = LineItem(sku=body.id, category=body.id, price=body.margin * 2)
-        event = Event(
-            event_id="",
-            type=type,
-            occurred_at=self._when(at),
-            items=(item,) if type == "order" else (),
-        )
-        known = self._profiles[who]
-        pushed = with_pushes(
-            known.fatigue, [each.at for each in self._sent[who]], until=self._when(at)
-        )
-        known = msgspec.structs.replace(known, fatigue=pushed)
-        meaning = Meaning(items={}, offered={})
-        self._profiles[who] = lessons.learned(
-            known, event, meaning, self._everybody, zone=_ZONE, now=self._when(now)
-        )
-        if type == "order":
-            self._everybody = lessons.joined(self._everybody, event, {})
-            if now >= 0:
-                self._habits[who] = self._next_habit(who, now)
-
-    def _next_habit(self, who: int, now: float) -> tuple[float, float, str] | None:
-        window = next_window(
-            self._profiles[who],
-            self._wheel,
-            now=self._when(now),
-            zone=_ZONE,
-            quiet=self._world.quiet,
-            taken=self._taken[who],
-        )
-        if window is None:
-            return None
-        begins = self._world.begins
-        due, ends = (
-            (each - begins).total_seconds() / 3600 for each in (window.due_at, window.ends_at)
-        )
-        return due, min(due + 2, ends), window.key
+            self._lives.teach(stretches, until)
 
     # What is decided.
 
     def _decide(self, at: float) -> None:
         causes: dict[int, int] = {}
-        habits = [n for n, each in enumerate(self._habits) if each and each[0] <= at]
-        for who in habits:
-            due = self._habits[who]
-            assert due is not None
-            self._taken[who].add(due[2])
+        habits = [(n, each) for n, each in enumerate(self._lives.habits) if each and each[0] <= at]
+        for who, due in habits:
+            self._lives.take(who, due[2])
             if at < due[1]:
                 causes[who] = HABIT
         where = self._town.moments
@@ -241,8 +158,8 @@ class Short:
         whom = [(who, cause) for who, cause in causes.items() if who not in self._left]
         if whom:
             self._decide_all(whom, at)
-        for who in habits:
-            self._habits[who] = self._next_habit(who, at)
+        for who, _ in habits:
+            self._lives.look_ahead(who, at)
 
     def _decide_all(self, whom: Sequence[tuple[int, int]], at: float) -> None:
         ground = self._ground(at)
@@ -290,7 +207,6 @@ class Short:
         return self._count
 
     def _push(self, pushes: Sequence[tuple[int, Verdict, Context, int]], at: float) -> None:
-        when = self._when(at)
         who = np.array([each[0] for each in pushes])
         index = {each.id: n for n, each in enumerate(self._offers)}
         offer = np.array([index[each[1].offer.id] for each in pushes if each[1].offer])
@@ -300,13 +216,7 @@ class Short:
         self.ledger.note(times, offer, answers)
         for n, (person, verdict, context, _) in enumerate(pushes):
             decision = context.moment_id
-            sent = Sent(
-                offer_id=self._offers[offer[n]].id,
-                at=when,
-                local_date=when.date().isoformat(),
-                daypart=daypart(when),
-            )
-            self._sent[person] = [*self._sent[person][-30:], sent]
+            self._lives.push(person, self._offers[offer[n]].id, verdict, at)
             heappush(self._open, (at + _REDEEMED_H, self._next(), person, verdict, context, True))
             if answers.brought[n]:
                 there = float(answers.at[n])
@@ -323,7 +233,7 @@ class Short:
                 self._expect(at + 0.1, person, "withdrawn", int(offer[n]), decision)
 
     def _scene(self, who: int, cause: int, ground: Ground, at: float) -> build.Scene:
-        now = self._when(at)
+        now = self._lives.when(at)
         kind = _CAUSE[cause]
         seen = self._seen[who]
         moment = Moment(
@@ -335,27 +245,27 @@ class Short:
             key="",
             due_at=now,
             expires_at=now + LIFE[kind],
-            store_id=None if cause == HABIT else "store",
+            store_id=None if cause == HABIT else STORE_ID,
         )
         known = Known(
             customer=Customer(id=str(who), brand_id="brand", mode=Mode.LIVE),
             consents=self._allowed,
             reach=Reach.REACHABLE,
             zones=("UTC",),
-            sent=tuple(self._sent[who]),
+            sent=tuple(self._lives.sent[who]),
             refused=tuple(self._refused[who]),
-            profile=self._profiles[who],
+            profile=self._lives.profiles[who],
             whereabouts=Whereabouts(
                 position=LatLon(latitude=WHERE[0] + 60 / 111_400, longitude=WHERE[1]),
-                occurred_at=self._when(seen),
+                occurred_at=self._lives.when(seen),
             )
             if seen is not None
             else None,
-            usual_store_id="store",
+            usual_store_id=STORE_ID,
             member=Member(draw=1.0),
         )
         scene = build.scene(moment, known, ground, self._premises, now=now)
-        return scene._replace(regular={"store": len(self._days[who])})
+        return scene._replace(regular={STORE_ID: len(self._lives.days[who])})
 
     def _ground(self, at: float) -> Ground:
         cell = Cell.at(latitude=WHERE[0], longitude=WHERE[1])
@@ -363,8 +273,8 @@ class Short:
         sky = Observation(
             cell=cell.key,
             provider="",
-            observed_at=self._when(at),
-            fetched_at=self._when(at),
+            observed_at=self._lives.when(at),
+            fetched_at=self._lives.when(at),
             word=WeatherWord.RAIN if wet else WeatherWord.CLOUDS,
             temperature=15.0,
         )
@@ -373,7 +283,7 @@ class Short:
             offers=self._offers,
             stores=(self._store,),
             skies={cell.key: sky} if self._waits_for_rain else {},
-            wheel=self._wheel,
+            wheel=self._lives.wheel,
         )
 
     # What is learned.
@@ -397,7 +307,7 @@ class Short:
         self, who: int, verdict: Verdict, context: Context, pushed: bool, *, at: float
     ) -> None:
         begun = (context.decided_at - self._world.begins).total_seconds() / 3600
-        came = any(begun < there <= begun + 3 for there in self._visits[who][-4:])
+        came = any(begun < there <= begun + 3 for there in self._lives.visits[who][-4:])
         y = self._told.pop(context.moment_id, float(came)) if pushed else float(came)
         left = self._left.get(who, math.inf)
         if verdict.offer is None or verdict.candidate is None:
@@ -423,7 +333,7 @@ class Short:
         return term
 
     def _day(self, at: float) -> int:
-        return (self._when(at) - _EPOCH).days
+        return (self._lives.when(at) - _EPOCH).days
 
 
 def short(truth: Truth, *, model: Model | None = None) -> Ledger:

@@ -43,12 +43,19 @@ def best(brand: BrandRhythm) -> Lean:
 
 
 def weighed(
-    brand: BrandRhythm, days: Numbers, hours: Numbers, everyone: Shares, weekday: int, hour: int
+    brand: BrandRhythm,
+    days: Numbers,
+    hours: Numbers,
+    everyone: Shares,
+    weekday: int,
+    hour: int,
+    *,
+    anyway: float = 1.0,
 ) -> BrandRhythm:
     """The brand after each strength foretold a visit at this weekday and hour, of a person with these faded counts.
 
     `days` (7,), `hours` (2, 24); `everyone` the brand's shares of the same shapes. The formula of `rhythm.leaning`, for
-    one slot of the week.
+    one slot of the week. The visit counts as far as it came `anyway`.
     """
     share, by_kind = everyone
     kind = int(weekday >= 5)
@@ -63,8 +70,8 @@ def weighed(
     by_hour = np.log((own[hour] + m * prior) / (own.sum() + m)).ravel()
     return msgspec.structs.replace(
         brand,
-        day_leans=_added(brand.day_leans, by_day),
-        hour_leans=_added(brand.hour_leans, by_hour),
+        day_leans=_added(brand.day_leans, anyway * by_day),
+        hour_leans=_added(brand.hour_leans, anyway * by_hour),
     )
 
 

@@ -24,8 +24,12 @@ _STRENGTH = 10.0
 _SAME_ORDER_S = 3600.0  # further orders within an hour belong to the same visit
 
 
-def with_order(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) -> Profile:
-    """The profile after an order, before the visit that it shows is counted; further orders within an hour change nothing."""
+def with_order(
+    profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel, anyway: float = 1.0
+) -> Profile:
+    """The profile after an order, before the visit that it shows is counted, as far as both came `anyway`; further orders within an
+    hour change nothing.
+    """
     known, since = profile.orders, profile.orders.wheel.as_of
     if since and abs((at - since).total_seconds()) < _SAME_ORDER_S:
         return profile
@@ -33,9 +37,9 @@ def with_order(profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel) 
     as_of = max(at, since or at)
     aged = known.rate * math.exp(-_days(since, as_of) / RATE_DAYS) if since else 0.0
     orders = Orders(
-        wheel=rhythm.turned(known.wheel, local=local, spread=False),
-        rate=aged + math.exp(-_days(at, as_of) / RATE_DAYS),
-        evidence=known.evidence + _surprise(profile, brand, local),
+        wheel=rhythm.turned(known.wheel, local=local, spread=False, anyway=anyway),
+        rate=aged + anyway * math.exp(-_days(at, as_of) / RATE_DAYS),
+        evidence=known.evidence + anyway * _surprise(profile, brand, local),
     )
     return msgspec.structs.replace(profile, orders=orders)
 

@@ -35,9 +35,18 @@ class Window(NamedTuple):
 
 
 def with_visit(
-    profile: Profile, *, at: datetime, zone: ZoneInfo, brand: Wheel, store_id: str | None = None
+    profile: Profile,
+    *,
+    at: datetime,
+    zone: ZoneInfo,
+    brand: Wheel,
+    store_id: str | None = None,
+    anyway: float = 1.0,
 ) -> Profile:
-    """The profile after one more visit, at this store; signs of the same visit within an hour change nothing."""
+    """The profile after one more visit, at this store; signs of the same visit within an hour change nothing.
+
+    For the rhythm it counts as far as it came `anyway`, and was not brought by a push.
+    """
     if not is_another(profile, at):
         return profile
     local = at.astimezone(zone)
@@ -46,15 +55,15 @@ def with_visit(
     since, as_of = profile.rate_as_of, max(at, profile.rate_as_of or at)
     return msgspec.structs.replace(
         profile,
-        wheel=rhythm.turned(profile.wheel, local=local),
+        wheel=rhythm.turned(profile.wheel, local=local, anyway=anyway),
         visits=profile.visits + 1,
         first_at=min(at, profile.first_at or at),
         last_at=max(at, profile.last_at or at),
-        rate=_counted(profile.rate, since, at, as_of, RATE_DAYS),
-        rate14=_counted(profile.rate14, since, at, as_of, YOUNG_RATE_DAYS),
+        rate=_counted(profile.rate, since, at, as_of, RATE_DAYS, anyway),
+        rate14=_counted(profile.rate14, since, at, as_of, YOUNG_RATE_DAYS, anyway),
         rate_as_of=as_of,
         returned=profile.visits + 1 if lost(profile, at=at) else profile.returned,
-        evidence=profile.evidence + rhythm.surprise(own, everyone, local=local),
+        evidence=profile.evidence + anyway * rhythm.surprise(own, everyone, local=local),
         stores=with_store(profile.stores, store_id, at=at, zone=zone)
         if store_id
         else profile.stores,
@@ -107,11 +116,11 @@ def next_window(
 
 
 def _counted(
-    rate: float, since: datetime | None, at: datetime, as_of: datetime, memory: float
+    rate: float, since: datetime | None, at: datetime, as_of: datetime, memory: float, more: float
 ) -> float:
-    """The decayed count as of `as_of`, with one more at `at`."""
+    """The decayed count as of `as_of`, with so much `more` at `at`."""
     left = rate * math.exp(-_days(since, as_of) / memory) if since else 0.0
-    return left + math.exp(-_days(at, as_of) / memory)
+    return left + more * math.exp(-_days(at, as_of) / memory)
 
 
 def _days(earlier: datetime, later: datetime) -> float:

@@ -37,13 +37,15 @@ _GOLDEN = 0.6180339887498949
 class Stretch(NamedTuple):
     """A part of a person's life: the profile that held throughout, and whether it ended with a visit at `until`.
 
-    It begins where the profile was last learned from: at its last visit, or at `told_at`.
+    It begins where the profile was last learned from: at its last visit, or at `told_at`. `anyway` is how probable it is that the
+    visit would have come without a push: the answers it gives are yes only so far.
     """
 
     before: Profile
     until: datetime
     came: bool
     zone: ZoneInfo
+    anyway: float = 1.0
 
 
 class _Grid(NamedTuple):
@@ -93,7 +95,7 @@ def taught(brand: BrandRhythm, stretches: Sequence[Stretch], *, at: datetime) ->
     for each in fresh:
         if each.came:
             local = each.until.astimezone(each.zone)
-            brand = rhythm.turned_by_all(brand, local=local)
+            brand = rhythm.turned_by_all(brand, local=local, anyway=each.anyway)
     return brand
 
 
@@ -111,11 +113,18 @@ def _moments(
 def _leant(brand: BrandRhythm, shape: rhythm.Shape, visits: Sequence[Stretch]) -> BrandRhythm:
     for each in visits:
         local = each.until.astimezone(each.zone)
-        brand = leant(brand, each.before.wheel, shape, local=local)
+        brand = leant(brand, each.before.wheel, shape, local=local, anyway=each.anyway)
     return brand
 
 
-def leant(brand: BrandRhythm, wheel: Wheel, shape: rhythm.Shape, *, local: datetime) -> BrandRhythm:
+def leant(
+    brand: BrandRhythm,
+    wheel: Wheel,
+    shape: rhythm.Shape,
+    *,
+    local: datetime,
+    anyway: float = 1.0,
+) -> BrandRhythm:
     """The brand after each strength foretold one visit at this local time by the person's wheel before it."""
     fade = rhythm.faded(wheel.as_of, local)
     return leans.weighed(
@@ -125,6 +134,7 @@ def leant(brand: BrandRhythm, wheel: Wheel, shape: rhythm.Shape, *, local: datet
         (shape.days, shape.hours),
         local.weekday(),
         local.hour,
+        anyway=anyway,
     )
 
 
@@ -165,6 +175,7 @@ def _all_drawn(stretches: Sequence[Stretch], ahead_s: float, grid: _Grid) -> _Dr
     begins = np.array([_begin(each, ahead_s) for each in stretches])
     ends = np.array([each.until.timestamp() for each in stretches])
     came = np.array([each.came for each in stretches])
+    anyway = np.array([each.anyway for each in stretches])
     ahead = np.array([_offset(each) for each in stretches])
     turn = np.maximum(begins, ends - ahead_s)  # the questions after it are answered by the visit
     first, middle, last = (grid.until(time + ahead) for time in (begins, turn, ends))
@@ -175,7 +186,7 @@ def _all_drawn(stretches: Sequence[Stretch], ahead_s: float, grid: _Grid) -> _Dr
     return _Drawn(
         whose,
         grid.time(np.concatenate([no[1], yes[1]])) - ahead[whose],
-        np.repeat([0.0, 1.0], [len(no[0]), len(yes[0])]),
+        np.concatenate([np.zeros(len(no[0])), anyway[yes[0]]]),
         np.concatenate([no[2], yes[2]]),
     )
 

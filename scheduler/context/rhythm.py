@@ -77,15 +77,17 @@ def _plain_day() -> Numbers:
 PLAIN = Shape(np.full(7, 1 / 7), np.stack([_plain_day(), _plain_day()]))
 
 
-def turned(wheel: AnyWheel, *, local: datetime, spread: bool = True) -> AnyWheel:
+def turned(
+    wheel: AnyWheel, *, local: datetime, spread: bool = True, anyway: float = 1.0
+) -> AnyWheel:
     """The wheel with one more visit at this local time (aware); older visits have faded by then.
 
-    Without `spread` it counts whole in its hour, to be spread when read, see `spread_out`.
+    Without `spread` it counts whole in its hour, to be spread when read, see `spread_out`. It counts as far as it came `anyway`.
     """
     at = local.astimezone(UTC)
     as_of = max(at, wheel.as_of or at)
     fade = faded(wheel.as_of, as_of)
-    gain = faded(at, as_of)
+    gain = anyway * faded(at, as_of)
     days = [count * fade for count in wheel.days]
     hours = [[count * fade for count in kind] for kind in wheel.hours]
     days[local.weekday()] += gain
@@ -101,15 +103,15 @@ def turned(wheel: AnyWheel, *, local: datetime, spread: bool = True) -> AnyWheel
     )
 
 
-def turned_by_all(brand: BrandRhythm, *, local: datetime) -> BrandRhythm:
-    """The brand with one more visit at this local time (aware), and since when its visits are known."""
+def turned_by_all(brand: BrandRhythm, *, local: datetime, anyway: float = 1.0) -> BrandRhythm:
+    """The brand with one more visit, as `turned`, and since when its visits are known."""
     since = brand.since
     if since or not brand.weight:  # else it is older than that was kept
         offset = local.utcoffset()
         assert offset is not None, "local times are aware"
         first = local.astimezone(timezone(offset))
         since = min(first, since or first)
-    return msgspec.structs.replace(turned(brand, local=local), since=since)
+    return msgspec.structs.replace(turned(brand, local=local, anyway=anyway), since=since)
 
 
 def spread_out(hours: Numbers) -> Numbers:

@@ -28,7 +28,7 @@ class Verdict(Value):
 
     `propensity` is the probability with which this choice was drawn; `seed` reproduces the draw. `gain` is what the offer
     brings over silence. `anyway` are the log-odds of a visit by the rhythm alone, `odds` those of what only the push brings,
-    but for what was learned of pushes, `before` the chance of the former; `rested_on` is the part of the context's beliefs that was used, `alternatives` what there was to choose from.
+    but for what was learned of pushes, `before` the chance of the former and `after` that of either; `rested_on` is the part of the context's beliefs that was used, `alternatives` what there was to choose from.
     """
 
     outcome: Outcome
@@ -42,6 +42,7 @@ class Verdict(Value):
     anyway: float = 0.0
     odds: float = 0.0
     before: float = 0.0
+    after: float = 0.0
     rested_on: Learned = Learned()
     alternatives: tuple[Alternative, ...] = ()
 
@@ -248,6 +249,7 @@ class _Choosing:
             anyway=score.anyway,
             odds=score.odds,
             before=score.before,
+            after=score.after,
         )
 
 

@@ -70,5 +70,6 @@ class OpenDecisionRow(Base):
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     odds: Mapped[float] = mapped_column(sa.Float(53))
     anyway: Mapped[float] = mapped_column(sa.Float(53), server_default="0")
+    likely: Mapped[float] = mapped_column(sa.Float(53), server_default="0")
     stores: Mapped[list[Any]] = mapped_column(Json)
     terms: Mapped[list[Any]] = mapped_column(Json)

@@ -20,7 +20,7 @@ from scheduler.closing import LATE, Closing
 from scheduler.learn import usual
 from scheduler.learn.terms import ANNOYS
 from scheduler.learned import Everybodys, Lesson, Remembered
-from storage import erasure, learning, linking, moments, withdrawal
+from storage import erasure, learning, linking, moments, profiles, withdrawal
 from storage.engine import Database, Transaction
 from storage.models import EvidenceRow, MessageRow, OpenDecisionRow, PersonEvidenceRow
 from tests.integration.stage import ALLOWED, Stage
@@ -82,6 +82,11 @@ class School(Stage):
         with self.database.read() as tx:
             day = learning.day_of(self.clock.now())
             return learning.of_people(tx, [device.customer_id], day=day).get(device.customer_id, {})
+
+    def rhythm(self, device: Device) -> float:
+        """Visits that count for the person's rhythm."""
+        with self.database.read() as tx:
+            return profiles.of_many(tx, [device.customer_id])[device.customer_id].rate
 
     def waiting(self) -> int:
         with self.database.read() as tx:
@@ -196,6 +201,25 @@ def test_a_visit_counts_at_the_offers_stores_and_within_three_hours(
     small.hear(person, "visit", store=store)
     assert small.wait(days=2) == 1
     assert small.shared()[SOUP].pull * pull > 0
+
+
+def test_what_a_push_brings_is_not_taken_for_a_habit(school: School) -> None:
+    """A visit after a push counts as far as it would have come anyway; later, or without a push, it counts whole."""
+    pushed, left_alone = school.person(), school.person()
+    for each in (pushed, left_alone):
+        school.hear(each, "visit", store="kallio")
+    school.clock.advance(hours=4)
+    assert school.push(pushed).outcome is Outcome.SEND
+    school.clock.advance(hours=1)
+    before = school.rhythm(pushed)
+    for each in (pushed, left_alone):
+        school.hear(each, "visit", store="kallio")
+    assert 0 < school.rhythm(pushed) - before < 0.9
+    assert school.rhythm(left_alone) - before > 0.95
+    school.clock.advance(hours=3)
+    before = school.rhythm(pushed)
+    school.hear(pushed, "visit", store="kallio")
+    assert school.rhythm(pushed) - before > 0.95
 
 
 def test_a_persons_moments_begin_once_however_many_there_were_before_any_were_usual(

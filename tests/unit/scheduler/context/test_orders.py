@@ -67,6 +67,19 @@ def test_where_every_visit_is_an_order_they_do_not_differ() -> None:
     assert both > 0.95
 
 
+def test_an_order_counts_as_far_as_its_visit_came_anyway() -> None:
+    """So the share of visits with an order stays what it is."""
+    before, at = orders_ahead(4), local(28, 12.5)
+    none, half, whole = (
+        with_order(before, at=at, zone=HELSINKI, brand=Wheel(), anyway=share).orders
+        for share in (0.0, 0.5, 1.0)
+    )
+    assert half.rate == pytest.approx((none.rate + whole.rate) / 2)
+    assert half.wheel.weight == pytest.approx((none.wheel.weight + whole.wheel.weight) / 2)
+    assert none.evidence == before.orders.evidence
+    assert whole.rate - none.rate == pytest.approx(1)
+
+
 def test_chance_alone_seldom_looks_like_a_time_for_orders() -> None:
     chance, said = random.Random(4), 0
     for _ in range(40):

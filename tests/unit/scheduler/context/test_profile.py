@@ -3,6 +3,7 @@
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,21 @@ def test_a_date_has_one_moment_and_none_after_the_visit() -> None:
     assert after(
         with_visit(lunches(), at=on(56, 7), zone=HELSINKI, brand=Wheel()), on(56, 8)
     ) == on(57, 10, 15)
+
+
+def test_a_visit_moves_the_rhythm_as_far_as_it_came_anyway() -> None:
+    before, at = lunches(), on(56, 12, 15)
+    brought, half, whole = (
+        with_visit(before, at=at, zone=HELSINKI, brand=Wheel(), anyway=share)
+        for share in (0.0, 0.5, 1.0)
+    )
+    for of in (lambda each: each.rate, lambda each: each.rate14, lambda each: each.wheel.weight):
+        assert of(half) - of(brought) == pytest.approx(0.5)
+        assert of(whole) - of(brought) == pytest.approx(1.0)
+    assert half.evidence == pytest.approx((brought.evidence + whole.evidence) / 2)
+    assert brought.evidence == before.evidence
+    assert brought.visits == whole.visits == before.visits + 1
+    assert brought.last_at == whole.last_at == at
 
 
 def test_a_moment_in_hours_of_silence_moves_to_their_end() -> None:

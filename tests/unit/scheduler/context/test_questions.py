@@ -67,6 +67,21 @@ def test_of_a_visit_at_noon_the_three_hours_before_it_said_yes() -> None:
     assert (rows.weight * (1 - rows.came)).sum() * 3 == pytest.approx(7 * 16 - 3)
 
 
+def test_a_visit_that_a_push_may_have_brought_says_yes_only_as_far_as_it_came_anyway() -> None:
+    """And moves everybody's wheel, and what the strengths earned, only so far."""
+    halfway = came(7)._replace(anyway=0.5)
+    assert moment_rows([halfway], BRAND).came.sum() == 1.5
+    assert within_rows([halfway, came(7)], WEEK).came.max() == 1
+    at = START + timedelta(days=7)
+    none, half, whole = (
+        taught(BrandRhythm(), [came(7)._replace(anyway=share)], at=at) for share in (0.0, 0.5, 1.0)
+    )
+    assert (none.weight, half.weight, whole.weight) == (0, 0.5, 1)
+    assert sum(half.days) == 0.5
+    assert half.day_leans == pytest.approx([each / 2 for each in whole.day_leans])
+    assert half.hour_leans == pytest.approx([each / 2 for each in whole.hour_leans])
+
+
 def test_the_same_lives_teach_the_same_in_any_order() -> None:
     stretches = [came(3), came(8), silent(20)]
     there = taught(BrandRhythm(), stretches, at=START + timedelta(days=21))
