@@ -144,10 +144,15 @@ class Engine:
 
 
 def _one_each(claimed: Iterable[Moment]) -> list[Moment]:
-    """The oldest moment of each person; their next one is decided in the next batch, which then knows of this one."""
+    """Of each person the moment that is over first; their next one is decided in the next batch, which then knows of this one.
+
+    Who passes by is gone in minutes, and the hours before a likely visit are still there afterwards.
+    """
     first: dict[str, Moment] = {}
     for moment in claimed:
-        first.setdefault(moment.customer_id, moment)
+        known = first.setdefault(moment.customer_id, moment)
+        if moment.expires_at < known.expires_at:
+            first[moment.customer_id] = moment
     return list(first.values())
 
 

@@ -120,6 +120,18 @@ def test_every_moment_ends_in_one_decision(stage: Stage) -> None:
     assert stage.engine.tick() == 0
 
 
+def test_of_a_persons_moments_the_one_that_is_over_first_is_decided_first(stage: Stage) -> None:
+    """Whoever passes by just before their hour is spoken to where they are, though the hour's moment was due before."""
+    stage.rule(caps=Caps(per_day=1, per_week=None))
+    stage.offer()
+    person = stage.person()
+    due = stage.clock.now() - timedelta(minutes=20)
+    habit = stage.moment(person, Cause.HABIT, due_at=due, expires_at=due + timedelta(hours=2))
+    passing = stage.enter(person)
+    assert stage.decide(passing).outcome is Outcome.SEND
+    assert stage.codes(habit) == ["cap"]
+
+
 def test_the_same_moment_is_opened_once(stage: Stage) -> None:
     moment = stage.enter(stage.person())
     again = msgspec.structs.replace(moment, id=new_id())
