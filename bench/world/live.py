@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from bench.world.brand import STORE, WHERE, Sky, body_of, policy_of, statement
 from bench.world.ledger import Ledger
-from bench.world.people import ENTER, HABIT, WEATHER, Town
-from bench.world.spec import World, WorldOffer
+from bench.world.people import ENTER, HABIT, WEATHER
 from bench.world.truth import Answers, State, Truth
 from domain.access import CredentialKind, Principal
 from domain.clock import ManualClock
@@ -25,19 +25,8 @@ from domain.events import Event, LineItem
 from domain.ids import new_id
 from domain.ledger import Statement
 from domain.messages import MessageState
-from domain.offers import (
-    About,
-    OfferBody,
-    OfferKind,
-    OfferValue,
-    WeatherCondition,
-    WeatherWord,
-    When,
-)
 from domain.people import Device, Mode, Permission, Platform, Purpose, Target, TargetKind
 from domain.places import Geofence, Store, TransitionType
-from domain.policy import Caps, Policy
-from domain.weather import Cell, Observation
 from scheduler import events
 from scheduler.closing import Closing
 from scheduler.decide.score import Model
@@ -63,13 +52,10 @@ from storage.fixes import Position
 from storage.models import DecisionRow, MessageRow
 from storage.visits import Visit
 
-STORE = "store"
-WHERE = (60.1841, 24.9499)
 _LIVE = Mode.LIVE
 _MAX_AGE = timedelta(minutes=90)
 _BATCH = 200
 CAUSES = {Cause.HABIT: HABIT, Cause.WEATHER: WEATHER}
-_WET, _DRY = WeatherWord.RAIN, WeatherWord.CLOUDS
 
 
 class Push(NamedTuple):
@@ -79,30 +65,6 @@ class Push(NamedTuple):
     offer: int
     decision_id: str
     cause: int
-
-
-class Sky:
-    """The town's weather, as a provider tells it."""
-
-    name = "recorded"
-
-    def __init__(self, town: Town) -> None:
-        self._town = town
-
-    def current(self, cells: Sequence[Cell], *, now: datetime) -> list[Observation]:
-        hours = (now - self._town.world.begins).total_seconds() / 3600
-        wet = bool(self._town.is_wet(np.array([hours]))[0])
-        return [
-            Observation(
-                cell=cell.key,
-                provider=self.name,
-                observed_at=now,
-                fetched_at=now,
-                word=_WET if wet else _DRY,
-                temperature=12.0 if wet else 18.0,
-            )
-            for cell in cells
-        ]
 
 
 class Told(NamedTuple):
@@ -221,7 +183,7 @@ class Live:
                 tx, install, brand_id=self._brand_of(tx), mode=_LIVE, now=now, external_id=f"p{who}"
             ).device
             allowed = (Purpose.PUSH, Purpose.LOCATION, Purpose.HABITS, Purpose.PURCHASES)
-            self._say(tx, device, [_statement(each, True, now) for each in allowed])
+            self._say(tx, device, [statement(each, True, now) for each in allowed])
             found.append(device)
         return found
 
@@ -275,7 +237,7 @@ class Live:
             taken = self.database.write(lambda tx: events.take(tx, backend, given, now=now))
             assert not taken.rejected, taken.rejected[:3]
         for each in gone:
-            said = [_statement(Purpose.PUSH, False, self._when(each.at))]
+            said = [statement(Purpose.PUSH, False, self._when(each.at))]
             device = self._people[each.who]
             self.database.write(lambda tx, d=device, s=said: self._say(tx, d, s))
 
@@ -419,52 +381,6 @@ class Live:
 
     def _expect_one(self, at: float, push: Push, type: str, decision: str | None) -> None:
         heappush(self._ahead, self._telling(at, push.who, type, push.offer, decision))
-
-
-def policy_of(world: World) -> Policy:
-    """The brand's policy."""
-    rules = world.policy
-    return Policy(
-        caps=Caps(per_day=rules.caps.per_day, per_week=rules.caps.per_week),
-        quiet_hours=world.quiet,
-        holdout_share=rules.holdout_share,
-        exploration=rules.exploration,
-        interruption_price=world.price,
-        hold=rules.hold,
-    )
-
-
-def body_of(offer: WorldOffer) -> OfferBody:
-    """The offer as the API has it."""
-    hours = None
-    if offer.hours:
-        begins, ends = (_clock(each) for each in offer.hours)
-        hours = f"{begins}-{ends}"
-    weather = WeatherCondition(any=(_WET,)) if offer.only_in_rain else None
-    return OfferBody(
-        kind=OfferKind.DISCOUNT,
-        title={"en": offer.id},
-        body={"en": f"Come for {offer.id}"},
-        about=About(items=(offer.id,), categories=(offer.id,)),
-        value=OfferValue(margin=offer.margin, discount=offer.discount),
-        when=When(hours=hours, weather=weather),
-    )
-
-
-def _clock(hour: float) -> str:
-    return f"{int(hour):02}:{round(hour % 1 * 60):02}"
-
-
-def _statement(purpose: Purpose, granted: bool, at: datetime) -> Statement:
-    return Statement(
-        purpose=purpose,
-        granted=granted,
-        occurred_at=at,
-        wording="May we?",
-        wording_version="1",
-        locale="en",
-        source="onboarding",
-    )
 
 
 def engine(truth: Truth, *, model: Model | None = None) -> Ledger:

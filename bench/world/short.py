@@ -11,8 +11,8 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from bench.world.brand import STORE, WHERE, body_of, policy_of
 from bench.world.ledger import Ledger
-from bench.world.live import STORE, WHERE, body_of, policy_of
 from bench.world.lives import STORE_ID, Lives
 from bench.world.people import ENTER, HABIT, WEATHER
 from bench.world.truth import State, Truth
