@@ -5,15 +5,16 @@ for the next push to bring. So such a visit counts with the chance P₀ / P that
 the expectation step of EM (Dempster, Laird and Rubin 1977), with both chances as they were foretold when the push was decided.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from scheduler.context.rhythm import WINDOW_H
 from storage import learning
 from storage.engine import Transaction
 from storage.learning import Prompt
 
-WITHIN = timedelta(hours=3)  # the hours of which the chance of a visit that comes anyway speaks
+WITHIN = timedelta(hours=WINDOW_H)  # of which the chance of a visit that comes anyway speaks
 
 
 class Seen(Protocol):
@@ -42,11 +43,14 @@ class Prompts:
         return anyway(mine, at=visit.occurred_at, store_id=visit.store_id)
 
 
-def anyway(prompts: Iterable[Prompt], *, at: datetime, store_id: str | None) -> float:
-    """How probable it is that a visit came by itself: by the latest push that it may answer; 1 where there is none."""
+def anyway(prompts: Sequence[Prompt], *, at: datetime, store_id: str | None) -> float:
+    """How probable it is that a visit came by itself: by the latest push that it may answer; 1 where there is none.
+
+    `prompts` are in the order of time.
+    """
     answered = [
         each
         for each in prompts
         if each.at < at <= each.at + WITHIN and (not each.stores or store_id in each.stores)
     ]
-    return max(answered, key=lambda each: each.at).anyway if answered else 1.0
+    return answered[-1].anyway if answered else 1.0

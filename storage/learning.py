@@ -118,10 +118,15 @@ def take(tx: Transaction, decision_ids: Collection[str]) -> set[str]:
 def prompts(
     tx: Transaction, customer_ids: Collection[str], *, since: datetime
 ) -> dict[str, list[Prompt]]:
-    """The pushes to these people since then whose answers are awaited, oldest first; who has none is absent."""
+    """The pushes to these people since then whose answers are awaited, oldest first, but for those that surely reached no phone;
+    who has none is absent.
+    """
     row = OpenDecisionRow
+    lost = sa.exists().where(
+        MessageRow.decision_id == row.decision_id, MessageRow.state.in_(_UNSEEN)
+    )
     query = sa.select(row.customer_id, row.opened_at, row.stores, row.anyway, row.likely).where(
-        among(tx, row.customer_id, customer_ids), row.pushed, row.opened_at >= since
+        among(tx, row.customer_id, customer_ids), row.pushed, row.opened_at >= since, ~lost
     )
     found: dict[str, list[Prompt]] = {}
     for each in tx.execute(query.order_by(row.opened_at, row.decision_id)):

@@ -222,6 +222,18 @@ def test_what_a_push_brings_is_not_taken_for_a_habit(school: School) -> None:
     assert school.rhythm(pushed) - before > 0.95
 
 
+def test_after_a_push_that_reached_no_phone_a_visit_counts_whole(school: School) -> None:
+    person = school.person()
+    school.hear(person, "visit", store="kallio")
+    school.clock.advance(hours=4)
+    assert school.push(person).outcome is Outcome.SEND
+    school.write(lambda tx: tx.execute(sa.update(MessageRow).values(state="failed")))
+    school.clock.advance(hours=1)
+    before = school.rhythm(person)
+    school.hear(person, "visit", store="kallio")
+    assert school.rhythm(person) - before > 0.95
+
+
 def test_a_persons_moments_begin_once_however_many_there_were_before_any_were_usual(
     school: School,
 ) -> None:

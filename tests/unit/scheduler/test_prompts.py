@@ -34,7 +34,6 @@ def prompt(at: datetime = PUSH, *stores: str, share: float = 0.25) -> Prompt:
         ([prompt(PUSH, "kallio")], PUSH + SOON, "toolo", 1.0),
         ([prompt(PUSH, "kallio")], PUSH + SOON, None, 1.0),
         ([prompt(), prompt(PUSH + SOON, share=0.5)], PUSH + 2 * SOON, "kallio", 0.5),
-        ([prompt(PUSH + SOON, share=0.5), prompt()], PUSH + 2 * SOON, "kallio", 0.5),
         ([prompt(), prompt(PUSH + 2 * SOON, share=0.5)], PUSH + SOON, "kallio", 0.25),
     ],
 )
